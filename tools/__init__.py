@@ -1,0 +1,1 @@
+"""Programs for people who run or develop Tradebook; the application imports none of them."""
