@@ -1,0 +1,151 @@
+"""The sandbox's own controls under /_sandbox: trouble, tokens, calls, throttle, webhooks, state, reset.
+
+For tests, benches and people at the keyboard; the real service has none of this. All answers are JSON.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from sandbox import exact
+from sandbox.entities import ENTITIES
+from sandbox.settings import Throttle
+
+blueprint = Blueprint("admin", __name__, url_prefix="/_sandbox")
+
+
+def _sandbox() -> Any:
+    return current_app.extensions["sandbox"]
+
+
+@blueprint.get("/")
+def overview() -> Response:
+    companies = [{"realm_id": realm, "name": name} for realm, name in _sandbox().store.companies()]
+    return jsonify(companies=companies, webhooks=_webhooks(), throttle=asdict(_sandbox().gate.limits))
+
+
+@blueprint.get("/trouble")
+def shown_trouble() -> Response:
+    return jsonify(_sandbox().script.shown())
+
+
+@blueprint.post("/trouble")
+def set_trouble() -> tuple[Response, int]:
+    try:
+        _sandbox().script.set(request.get_json())
+    except ValueError as error:
+        return jsonify(error=str(error)), 400
+    return jsonify(_sandbox().script.shown()), 200
+
+
+@blueprint.delete("/trouble")
+def clear_trouble() -> Response:
+    _sandbox().script.clear()
+    return jsonify([])
+
+
+@blueprint.post("/tokens/expire")
+def expire() -> Response:
+    """Make access tokens expired, of ?realm= or all companies."""
+    return jsonify(expired=_sandbox().authority.expire(request.args.get("realm")))
+
+
+@blueprint.post("/tokens/revoke")
+def revoke() -> Response:
+    """Disconnect the app, as the owner of ?realm= or all companies would in QuickBooks."""
+    return jsonify(revoked=_sandbox().authority.revoke_all(request.args.get("realm")))
+
+
+@blueprint.post("/tokens/issue")
+def issue() -> tuple[Response, int]:
+    """Tokens without the consent page, for benches: body {"realm": ..., "scope": ...}."""
+    body = request.get_json(silent=True) or {}
+    realms = [realm for realm, _ in _sandbox().store.companies()]
+    realm = str(body.get("realm") or (realms[0] if realms else ""))
+    if realm not in realms:
+        return jsonify(error=f"there is no company {realm!r}"), 400
+    authority = _sandbox().authority
+    scope = body.get("scope") or "com.intuit.quickbooks.accounting"
+    tokens = authority.exchange(authority.code(realm, scope, "http://localhost/"), "http://localhost/", None)
+    return jsonify(realm_id=realm, access_token=tokens.access, refresh_token=tokens.refresh), 200
+
+
+@blueprint.get("/calls")
+def calls() -> Response:
+    return jsonify(_sandbox().counters.snapshot())
+
+
+@blueprint.delete("/calls")
+def forget_calls() -> Response:
+    _sandbox().counters.reset()
+    return jsonify({})
+
+
+@blueprint.route("/throttle", methods=["GET", "POST"])
+def throttle() -> tuple[Response, int]:
+    """Limits in force; POST any of per_minute, per_second, batches_per_minute (0 switches one off)."""
+    gate = _sandbox().gate
+    if request.method == "POST":
+        try:
+            gate.limits = Throttle(**{**asdict(gate.limits), **request.get_json()})
+        except TypeError:
+            return jsonify(error=f"known limits are {', '.join(asdict(gate.limits))}"), 400
+        gate.reset()
+    return jsonify(asdict(gate.limits)), 200
+
+
+def _webhooks() -> dict:
+    postman = _sandbox().postman
+    return {
+        "url": postman.url,
+        "format": postman.format,
+        "paused": postman.paused,
+        "queued": postman.queued(),
+        "delivered": postman.delivered,
+        "failed": postman.failed,
+        "last_error": postman.last_error,
+    }
+
+
+@blueprint.route("/webhooks", methods=["GET", "POST"])
+def webhooks() -> tuple[Response, int]:
+    """State of delivery; POST any of url, format (cloudevents or legacy), paused."""
+    if request.method == "POST":
+        asked = request.get_json()
+        if asked.get("format", "legacy") not in ("cloudevents", "legacy"):
+            return jsonify(error="format must be cloudevents or legacy"), 400
+        for name in ("url", "format", "paused"):
+            if name in asked:
+                setattr(_sandbox().postman, name, asked[name])
+        _sandbox().postman.wake()
+    return jsonify(_webhooks()), 200
+
+
+@blueprint.post("/webhooks/flush")
+def flush() -> Response:
+    """Deliver all that is queued now, retries included."""
+    return jsonify(arrived=_sandbox().postman.deliver(everything=True), **_webhooks())
+
+
+@blueprint.get("/state")
+def state() -> tuple[Response, int]:
+    """Everything of one ?entity= of ?realm= (default the first company), inactive records included."""
+    entity = request.args.get("entity", "")
+    realms = [realm for realm, _ in _sandbox().store.companies()]
+    realm = request.args.get("realm") or (realms[0] if realms else "")
+    if entity not in ENTITIES:
+        return jsonify(error=f"entity must be one of {', '.join(ENTITIES)}"), 400
+    rows = list(_sandbox().store.reading(realm).all(entity))
+    return Response(exact.dumps(rows), mimetype="application/json"), 200
+
+
+@blueprint.post("/reset")
+def reset() -> Response:
+    """Start over: companies as generated, no tokens, no trouble, no counts."""
+    sandbox = _sandbox()
+    sandbox.script.clear()
+    sandbox.counters.reset()
+    sandbox.gate.reset()
+    sandbox.fill(afresh=True)
+    return overview()
