@@ -1,0 +1,1 @@
+"""Adapters to the outside: each speaks to the house only in records and errors."""

@@ -1,0 +1,1 @@
+"""Accounting providers and the one table that names them."""

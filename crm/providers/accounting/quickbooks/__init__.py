@@ -1,0 +1,1 @@
+"""QuickBooks Online: the accounting port spoken to Intuit's REST API, version 3."""

@@ -1,0 +1,136 @@
+"""Thin client of QuickBooks' REST API: one company, one access token, one answer per call.
+
+The provider calls it; it returns parsed bodies with every number exact (`int` or `Decimal`, never float) and raises
+our errors only. It reads; reads are repeated twice on 5xx, broken connections and short throttles. Queries go out by
+POST, so that names and ids stay out of addresses and long `IN` lists fit. It knows no records and refreshes no token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from crm.domain.errors import ProviderError, UnexpectedAnswer
+from crm.providers import http
+from crm.providers.accounting.base import CallInfo, OnCall
+from crm.providers.accounting.quickbooks.errors import error_from, faults_in
+
+SERVICE = "quickbooks-api"
+API = "https://quickbooks.api.intuit.com"
+API_SANDBOX = "https://sandbox-quickbooks.api.intuit.com"
+MINOR_VERSION = "75"
+"""The only one in force since August 2025; said explicitly."""
+TIMEOUT: http.Timeout = (5.0, 125.0)
+"""QuickBooks itself gives up on a call after 120 seconds."""
+REPEAT = 2
+
+
+class Client:
+    """Calls to one company. `on_call` hears of every request sent, repetitions included."""
+
+    def __init__(self, api_url: str, *, realm_id: str, access_token: str, on_call: OnCall) -> None:
+        self._base = f"{api_url.rstrip('/')}/v3/company/{quote(realm_id, safe='')}"
+        self._token = access_token
+        self._on_call = on_call
+
+    def read(self, entity: str, remote_id: str = "") -> Mapping[str, Any]:
+        """One object by id; Preferences have none. Raises `Gone` for a deleted transaction."""
+        path = entity.lower() + (f"/{quote(remote_id, safe='')}" if remote_id else "")
+        body = self._call("read", "GET", path)
+        found = body.get(entity)
+        if not isinstance(found, Mapping):
+            raise UnexpectedAnswer(f"QuickBooks answered a read of {entity} without one.")
+        return found
+
+    def query(self, entity: str, statement: str) -> Sequence[Mapping[str, Any]]:
+        """The rows of a query. An empty result has no member of the entity's name at all."""
+        rows = self._query(statement).get(entity, [])
+        if not isinstance(rows, list):
+            raise UnexpectedAnswer(f"QuickBooks answered a query of {entity} without a list.")
+        return rows
+
+    def count(self, statement: str) -> int:
+        total = self._query(statement).get("totalCount")
+        if not isinstance(total, int):
+            raise UnexpectedAnswer("QuickBooks answered a count without a number.")
+        return total
+
+    def _query(self, statement: str) -> Mapping[str, Any]:
+        answer = self._call("query", "POST", "query", statement.encode(), "application/text")
+        found = answer.get("QueryResponse")
+        if not isinstance(found, Mapping):
+            raise UnexpectedAnswer("QuickBooks answered a query without a result.")
+        return found
+
+    def _call(
+        self, operation: str, method: str, path: str, data: bytes | None = None, content_type: str = ""
+    ) -> Mapping[str, Any]:
+        headers = {"Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        attempts: list[http.Attempt] = []
+        error: ProviderError | None = None
+        body: Mapping[str, Any] = {}
+        try:
+            answer = http.read(
+                SERVICE,
+                method,
+                f"{self._base}/{path}",
+                params={"minorversion": MINOR_VERSION},
+                data=data,
+                headers=headers,
+                auth=http.Bearer(self._token),
+                timeout=TIMEOUT,
+                repeat=REPEAT,
+                secrets=(self._token,),
+                on_attempt=attempts.append,
+            )
+            body = self._understand(answer)
+        except ProviderError as failed:
+            error = failed
+        self._report(operation, attempts, error)
+        if error:
+            raise error
+        return body
+
+    def _understand(self, answer: http.Answer) -> Mapping[str, Any]:
+        """The body of a success; HTTP 200 may hold a fault, or a page of a proxy."""
+        body = _parsed(answer.content)
+        if answer.status != 200 or not isinstance(body, Mapping) or faults_in(body):
+            raise error_from(answer, secrets=(self._token,))
+        return body
+
+    def _report(self, operation: str, attempts: list[http.Attempt], error: ProviderError | None) -> None:
+        """Intuit meters reads that succeed (CorePlus)."""
+        for number, attempt in enumerate(attempts, start=1):
+            last = number == len(attempts)
+            failure = attempt.error or (type(error).__name__ if error and last else "")
+            if not failure and attempt.status != 200:
+                failure = f"HTTP {attempt.status}"
+            metered = attempt.status == 200 and not failure
+            self._on_call(CallInfo(operation, metered, attempt.status, attempt.trace_id, attempt.duration_ms, failure))
+
+
+def exact(content: bytes | str) -> Any:
+    """Parsed JSON with exact numbers. Raises ValueError for anything else, NaN and infinities included."""
+    return json.loads(content, parse_float=Decimal, parse_constant=_no_number)
+
+
+def _parsed(content: bytes) -> Any:
+    """None for what is not JSON. The parser's exception, which holds the whole text, ends here."""
+    try:
+        return exact(content)
+    except ValueError:
+        return None
+
+
+def literal(text: str) -> str:
+    """A text as a literal of the query language (`Amy's` is `'Amy\\'s'`)."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is not a number")

@@ -1,0 +1,124 @@
+"""The accounting port for one QuickBooks company: what services read the books through.
+
+Pages come ordered by id with inactive names included, one page in memory at a time. A page starts on the last row of
+the page before: where that row is no longer there, rows were removed meanwhile and the scan steps back one page, so
+that none is passed over (a row may then come twice). Nothing is written to QuickBooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crm.domain.errors import UnexpectedAnswer
+from crm.domain.records import CompanyRecord, Record, Refusal
+from crm.providers.accounting.base import Config, OnCall, Page, Spec
+from crm.providers.accounting.quickbooks import mapper
+from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal
+
+PAGE_SIZE = 1000
+"""The most QuickBooks gives; left unsaid it gives 100."""
+FETCH_SIZE = 200
+"""Ids in one query; how long a statement may be is not documented."""
+
+#: Transactions have no `Active`; names are left out of queries when inactive unless both are asked for.
+DOCUMENTS = frozenset({"estimate", "invoice", "payment", "credit_memo"})
+SPEC = Spec(
+    name="quickbooks",
+    title="QuickBooks Online",
+    kinds=tuple(kind for kind in mapper.ENTITIES if kind != "company"),
+    page_size=PAGE_SIZE,
+)
+
+
+class QuickBooks:
+    """One company's books, by one access token."""
+
+    spec = SPEC
+
+    def __init__(self, config: Config, *, realm_id: str, access_token: str, on_call: OnCall) -> None:
+        api_url = config.api_url or (API_SANDBOX if config.sandbox else API)
+        self._realm_id = realm_id
+        self._client = Client(api_url, realm_id=realm_id, access_token=access_token, on_call=on_call)
+
+    def company(self) -> CompanyRecord:
+        body = self._client.read("CompanyInfo", self._realm_id)
+        record = mapper.to_record("company", body)
+        if isinstance(record, Refusal):
+            raise UnexpectedAnswer(f"The company's own data cannot be read: {record.reason}")
+        assert isinstance(record, CompanyRecord)
+        return record
+
+    def preferences(self) -> Mapping[str, Any]:
+        return mapper.to_preferences(self._client.read("Preferences"))
+
+    def count(self, kind: str) -> int:
+        return self._client.count(f"SELECT COUNT(*) FROM {_source(kind)}")  # noqa: S608
+
+    def scan(self, kind: str, cursor: str | None = None) -> Page:
+        """One page. The cursor is `position:id` of the last row seen."""
+        position, last_id = _place(cursor)
+        entity = _entity(kind)
+        rows = self._client.query(
+            entity,
+            f"SELECT * FROM {_source(kind)} ORDERBY Id ASC STARTPOSITION {position} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
+        )
+        full = len(rows) >= PAGE_SIZE
+        end = position + len(rows) - 1
+        if last_id:
+            if not rows or _id(rows[0]) != last_id:
+                return Page(records=(), cursor=f"{max(1, position - PAGE_SIZE)}:")
+            rows = rows[1:]
+        return _page(kind, rows, cursor=f"{end}:{_id(rows[-1])}" if full else None)
+
+    def fetch(self, kind: str, ids: Sequence[str]) -> Page:
+        """Ids that are not numbers exist nowhere and would make QuickBooks refuse the others with them."""
+        entity, wanted = _entity(kind), [one for one in dict.fromkeys(ids) if one.isascii() and one.isdigit()]
+        rows: list[Mapping[str, Any]] = []
+        for start in range(0, len(wanted), FETCH_SIZE):
+            listed = ", ".join(literal(one) for one in wanted[start : start + FETCH_SIZE])
+            rows += self._client.query(
+                entity,
+                f"SELECT * FROM {_source(kind, f'Id IN ({listed})')} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
+            )
+        return _page(kind, rows, cursor=None)
+
+
+def _page(kind: str, rows: Sequence[Mapping[str, Any]], *, cursor: str | None) -> Page:
+    records: list[Record] = []
+    refusals: list[Refusal] = []
+    for row in rows:
+        read = mapper.to_record(kind, row)
+        if isinstance(read, Refusal):
+            refusals.append(read)
+        else:
+            records.append(read)
+    return Page(tuple(records), tuple(refusals), cursor)
+
+
+def _entity(kind: str) -> str:
+    try:
+        return mapper.ENTITIES[kind]
+    except KeyError:
+        raise ValueError(f"QuickBooks has no kind {kind!r}; it has {', '.join(mapper.ENTITIES)}") from None
+
+
+def _source(kind: str, condition: str = "") -> str:
+    """Entity and conditions of a statement. Nothing from outside enters one but by `literal`."""
+    conditions = [condition] if condition else []
+    if kind not in DOCUMENTS:
+        conditions.append("Active IN (true,false)")
+    return _entity(kind) + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
+
+
+def _place(cursor: str | None) -> tuple[int, str]:
+    if cursor is None:
+        return 1, ""
+    position, _, last_id = cursor.partition(":")
+    if not position.isdigit():
+        raise ValueError(f"{cursor!r} is not a cursor of a QuickBooks scan")
+    return max(1, int(position)), last_id
+
+
+def _id(row: Any) -> str:
+    return str(row.get("Id", "")) if isinstance(row, Mapping) else ""

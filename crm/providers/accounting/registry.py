@@ -1,0 +1,54 @@
+"""The accounting providers by name: the one place where services get an adapter without naming a vendor.
+
+`oauth` gives the port that gets and renews a grant, `open_books` the port that reads one company's books. Another
+provider joins by a line in `PROVIDERS`. An unknown name is a `ValueError`: names come from our own tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from crm.providers.accounting.base import Accounting, CallInfo, Config, OAuth, OnCall, Spec
+from crm.providers.accounting.quickbooks.oauth import QuickBooksOAuth
+from crm.providers.accounting.quickbooks.provider import SPEC as QUICKBOOKS
+from crm.providers.accounting.quickbooks.provider import QuickBooks
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    spec: Spec
+    oauth: Callable[..., OAuth]
+    """(config, *, now, on_call)"""
+    books: Callable[..., Accounting]
+    """(config, *, realm_id, access_token, on_call)"""
+
+
+PROVIDERS: dict[str, Provider] = {
+    QUICKBOOKS.name: Provider(QUICKBOOKS, QuickBooksOAuth, QuickBooks),
+}
+
+
+def _unheard(_: CallInfo) -> None:
+    """For callers that do not count calls."""
+
+
+def spec(name: str) -> Spec:
+    return _provider(name).spec
+
+
+def oauth(name: str, config: Config, now: Callable[[], datetime], on_call: OnCall = _unheard) -> OAuth:
+    return _provider(name).oauth(config, now=now, on_call=on_call)
+
+
+def open_books(
+    name: str, config: Config, *, realm_id: str, access_token: str, on_call: OnCall = _unheard
+) -> Accounting:
+    return _provider(name).books(config, realm_id=realm_id, access_token=access_token, on_call=on_call)
+
+
+def _provider(name: str) -> Provider:
+    if name not in PROVIDERS:
+        raise ValueError(f"There is no accounting provider {name!r}; there are: {', '.join(PROVIDERS)}")
+    return PROVIDERS[name]
