@@ -1,0 +1,1 @@
+"""Read only: functions that return rows, pages and counts for pages and services."""

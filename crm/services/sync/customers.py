@@ -1,0 +1,236 @@
+"""Customers of the books into the mirror, and their tree.
+
+`read_page` takes one page: new and changed rows are written with their identity keys, unchanged ones only marked as
+seen. A linked customer that changed enriches its contact at once. What a complete read did not see is left to `gone`.
+`grow_tree` finds the top of each sub-customer and project; they are no strangers and
+never become contacts of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from crm.db import table_of
+from crm.domain.identity import identity_keys
+from crm.domain.records import CustomerRecord, Ref, Refusal
+from crm.models import Connection, Customer, Link
+from crm.services.identity_keys import chunks, customer_identity, replace_keys
+from crm.services.sync.bulk import update_by_id, upsert
+from crm.services.sync.enrich import Linked, enrich_linked, touch
+from crm.services.sync.fetch import Fetch, Names, refuse
+from crm.services.sync.stored import as_stored, content_hash, exceeds
+from crm.services.sync.work import END, Page, Work
+
+TABLE = table_of(Customer)
+KNOWN = (
+    Customer.id, Customer.remote_id, Customer.content_hash, Customer.version, Customer.match_state, Customer.contact_id,
+)  # fmt: skip
+DEEPEST = 20
+"""QuickBooks allows five levels; more is a circle."""
+
+
+def read_page(work: Work, fetch: Fetch, cursor: str | None) -> str:
+    """One page of customers, inactive ones included. No count is asked for: it would be one call too many."""
+    remote = fetch.scan("customer", cursor)
+    records = list({record.origin.remote_id: record for record in remote.records
+                    if isinstance(record, CustomerRecord)}.values())  # fmt: skip
+    fetch.names.learn(fetch, _refs(records))
+    with work.page() as page:
+        if cursor is None:
+            page.note(total=_expected(page.session, work.books.id))
+        fetch.names.store(page)
+        good = [record for record in records if not _refused(page, record)]
+        for refusal in remote.refusals:
+            refuse(page, refusal)
+        _store(work, page, good, fetch.names)
+        reached = page.reached(remote.cursor, done=len(remote.records) + len(remote.refusals))
+        if remote.cursor is None:
+            page.note(total=page.run.progress[page.run.step]["done"])
+        return reached
+
+
+def _expected(session: Session, connection_id: int) -> int | None:
+    """About how many there will be: as many as are mirrored, or as the books held when they were connected."""
+    here = session.scalar(
+        select(func.count()).where(Customer.connection_id == connection_id, Customer.gone_at.is_(None))
+    )
+    there = session.scalar(select(Connection.customers_there).where(Connection.id == connection_id))
+    return max(here or 0, there or 0) or None
+
+
+def _refs(records: Iterable[CustomerRecord]) -> list[tuple[str, Ref | None]]:
+    kinds = ("term", "customer_type")
+    return [pair for r in records for pair in zip(kinds, (r.terms, r.customer_type), strict=True)]
+
+
+def _refused(page: Page, record: CustomerRecord) -> bool:
+    if not (exceeds(record.balance) or exceeds(record.balance_with_jobs)):
+        return False
+    reason = "Customer cannot be kept: Balance has more digits than an amount of money can have."
+    refuse(page, Refusal("customer", record.origin.remote_id, reason, as_stored(record)))
+    return True
+
+
+def _store(work: Work, page: Page, records: Sequence[CustomerRecord], names: Names) -> None:
+    session = page.session
+    ids = [record.origin.remote_id for record in records]
+    ours = (Customer.connection_id == work.books.id, Customer.remote_id.in_(ids))
+    known = {row.remote_id: row for row in session.execute(select(*KNOWN).where(*ours))}
+    rows = [_row(work, page, record, names) for record in records]
+    moved = [row for row in rows if _differs(row, known.get(row["remote_id"]), "content_hash")]
+    written = [row for row in rows if _differs(row, known.get(row["remote_id"]), "content_hash", "version")]
+    fresh = {row["remote_id"] for row in written}
+    _mark_seen(page, [row.id for remote_id, row in known.items() if remote_id not in fresh])
+    upsert(
+        session, TABLE, written, by=("connection_id", "remote_id"), keep=("match_state", "contact_id", "root_remote_id")
+    )
+    page.count("unchanged", len(rows) - len(moved))
+    page.count("customers_new", sum(1 for row in moved if row["remote_id"] not in known))
+    page.count("customers_changed", sum(1 for row in moved if row["remote_id"] in known))
+    _renew_links(page, [row for row in written if row["remote_id"] in known])
+    if moved:
+        _after_change(work, page, moved, known)
+
+
+def _differs(row: dict[str, Any], known: Any, *names: str) -> bool:
+    return known is None or any(row[name] != getattr(known, name) for name in names)
+
+
+def _mark_seen(page: Page, ids: Sequence[int]) -> None:
+    if ids:
+        page.session.execute(update(TABLE).where(TABLE.c.id.in_(ids)).values(seen_at=page.now, seen_run_id=page.run.id))
+
+
+def _row(work: Work, page: Page, record: CustomerRecord, names: Names) -> dict[str, Any]:
+    stored = as_stored(record)
+    return {
+        "connection_id": work.books.id,
+        "remote_id": record.origin.remote_id,
+        "version": record.origin.version,
+        "parent_remote_id": record.parent_id,
+        "root_remote_id": record.origin.remote_id if record.parent_id is None else "",
+        "display_name": record.display_name[:500],
+        "full_path": record.full_path or record.display_name,
+        "active": record.active,
+        "is_project": record.is_project,
+        "customer_type": names.of("customer_type", record.customer_type)[:120],
+        "terms": names.of("term", record.terms)[:120],
+        "tax_status": tax_status(record)[:120],
+        "currency": (record.currency or work.books.currency)[:3],
+        "balance": record.balance,
+        "balance_with_jobs": record.balance_with_jobs,
+        "record": stored,
+        "content_hash": content_hash(stored),
+        "remote_updated_at": record.origin.updated_at,
+        "seen_at": page.now,
+        "seen_run_id": page.run.id,
+        "gone_at": None,
+        "match_state": "new" if record.parent_id is None else "job",
+        "contact_id": None,
+    }
+
+
+def tax_status(record: CustomerRecord) -> str:
+    """In words: "Taxable", "Exempt (Resale)", "Exempt (resale no. MO-1)"; empty where the books do not say."""
+    if record.taxable is None:
+        return ""
+    if record.taxable:
+        return "Taxable"
+    number = f"resale no. {record.resale_number}" if record.resale_number else ""
+    reasons = ", ".join(text for text in (record.tax_exemption, number) if text)
+    return f"Exempt ({reasons})" if reasons else "Exempt"
+
+
+def _after_change(work: Work, page: Page, moved: Sequence[dict[str, Any]], known: dict[str, Any]) -> None:
+    """Keys anew; linked contacts enriched; those that waited or were passed over are looked at again."""
+    session = page.session
+    ours = (Customer.connection_id == work.books.id, Customer.remote_id.in_([row["remote_id"] for row in moved]))
+    ids = {row.remote_id: row.id for row in session.execute(select(Customer.id, Customer.remote_id).where(*ours))}
+    keys = {
+        ids[row["remote_id"]]: identity_keys(customer_identity("", row["record"], work.books.region))
+        for row in moved
+        if row["parent_remote_id"] is None
+    }
+    replace_keys(session, "customer", keys, list(ids.values()))
+    if not known:
+        return
+    again = [
+        ids[row["remote_id"]]
+        for row in moved
+        if row["parent_remote_id"] is None
+        and (old := known.get(row["remote_id"])) is not None
+        and old.match_state in ("review", "ignored", "job")
+    ]
+    update_by_id(session, TABLE, [{"id": id_, "match_state": "new", "contact_id": None} for id_ in again])
+    linked = [
+        Linked(known[row["remote_id"]].contact_id, row["remote_id"], row["record"], row["active"])
+        for row in moved
+        if (old := known.get(row["remote_id"])) is not None and old.match_state == "linked" and old.contact_id
+    ]
+    page.count("filled", len(enrich_linked(session, linked, books=work.books, now=page.now)))
+
+
+def _renew_links(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+    """Links hold the version that a later write must name: it moves even where nothing we map has changed."""
+    versions = {row["remote_id"]: row["version"] for row in rows}
+    for part in chunks(versions, 500):
+        found = page.session.execute(
+            select(Link.id, Link.remote_id, Link.local_id).where(
+                Link.connection_id == page.run.connection_id, Link.kind == "customer", Link.remote_id.in_(part)
+            )
+        ).all()
+        changes = [{"id": row.id, "version": versions[row.remote_id], "synced_at": page.now} for row in found]
+        update_by_id(page.session, table_of(Link), changes)
+        touch(page.session, [row.local_id for row in found], now=page.now)
+
+
+def grow_tree(work: Work, fetch: Fetch, cursor: str | None) -> str:
+    """The top of every sub-customer and project, in one go: only rows that have a parent are looked at."""
+    with work.page() as page:
+        session, mine = page.session, Customer.connection_id == work.books.id
+        children = session.execute(
+            select(Customer.id, Customer.remote_id, Customer.parent_remote_id, Customer.root_remote_id,
+                   Customer.match_state).where(mine, Customer.parent_remote_id.is_not(None))
+        ).all()  # fmt: skip
+        parents = {row.remote_id: row.parent_remote_id for row in children}
+        changes = []
+        for row in children:
+            root, state = _top(row.remote_id, parents), row.match_state if row.match_state == "linked" else "job"
+            if (root, state) != (row.root_remote_id, row.match_state):
+                changes.append({"id": row.id, "root_remote_id": root, "match_state": state})
+        update_by_id(session, TABLE, changes)
+        session.execute(
+            update(TABLE)
+            .where(TABLE.c.connection_id == work.books.id, TABLE.c.parent_remote_id.is_(None),
+                   TABLE.c.root_remote_id != TABLE.c.remote_id)
+            .values(root_remote_id=TABLE.c.remote_id)
+        )  # fmt: skip
+        page.note(total=len(children))
+        page.run.counts = {**page.run.counts, "jobs": len(children)}
+        return page.reached(END, done=len(children))
+
+
+def _top(remote_id: str, parents: dict[str, str]) -> str:
+    top = remote_id
+    for _ in range(DEEPEST):
+        if top not in parents:
+            return top
+        top = parents[top]
+    return remote_id
+
+
+def waiting(session: Any, connection_id: int) -> int:
+    """How many customers no decision was made about yet."""
+    return session.scalar(select(func.count()).select_from(Customer).where(*undecided(connection_id))) or 0
+
+
+def undecided(connection_id: int) -> tuple[Any, ...]:
+    return (
+        Customer.connection_id == connection_id,
+        Customer.match_state == "new",
+        Customer.parent_remote_id.is_(None),
+    )

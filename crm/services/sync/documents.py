@@ -1,0 +1,163 @@
+"""Invoices, credit memos, estimates and payments of the books into the mirror, page by page.
+
+Unchanged ones are only marked as seen; payments bring what they were applied to. To whose contact a document belongs is
+set later in one go (`links.spread_page`), since its customer may come in after it. What the books
+no longer hold is found by `gone`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from crm.db import table_of
+from crm.domain.records import DocumentRecord, PaymentRecord, Refusal
+from crm.models import Document, Payment, PaymentApplication
+from crm.services.sync.bulk import upsert
+from crm.services.sync.fetch import Fetch, refuse
+from crm.services.sync.stored import as_stored, content_hash, exceeds
+from crm.services.sync.work import Page, Work
+
+APPLICATIONS = table_of(PaymentApplication)
+
+
+def reader(kind: str) -> Callable[[Work, Fetch, str | None], str]:
+    """The step that reads documents of this kind."""
+
+    def read_page(work: Work, fetch: Fetch, cursor: str | None) -> str:
+        if cursor is None:
+            _note_total(work, fetch, kind)
+        remote = fetch.scan(kind, cursor)
+        records: list[Any] = list({record.origin.remote_id: record for record in remote.records}.values())
+        if kind == "payment":
+            fetch.names.learn(fetch, [("payment_method", record.method) for record in records])
+        with work.page() as page:
+            if kind == "payment":
+                fetch.names.store(page)
+            for refusal in remote.refusals:
+                refuse(page, refusal)
+            good = [record for record in records if not _refused(page, kind, record)]
+            _store(work, page, kind, good, fetch)
+            return page.reached(remote.cursor, done=len(remote.records) + len(remote.refusals))
+
+    return read_page
+
+
+def _note_total(work: Work, fetch: Fetch, kind: str) -> None:
+    """How many there are, stored before the first of them is read: people see from the start how far it is."""
+    total = fetch.count(kind)
+    with work.page() as page:
+        page.note(total=total)
+
+
+def _refused(page: Page, kind: str, record: Any) -> bool:
+    amounts = [record.total, *(part.amount for part in getattr(record, "applied", ()))]
+    amounts += [getattr(record, name, None) for name in ("balance", "tax", "unapplied")]
+    if not any(exceeds(amount) for amount in amounts):
+        return False
+    number = getattr(record, "number", "") or getattr(record, "reference", "")
+    reason = (
+        f"Document {number or record.origin.remote_id} cannot be kept: an amount has more digits than money can have."
+    )
+    refuse(page, Refusal(kind, record.origin.remote_id, reason, as_stored(record)))
+    return True
+
+
+def _store(work: Work, page: Page, kind: str, records: Sequence[Any], fetch: Fetch) -> None:
+    model: Any = Payment if kind == "payment" else Document
+    where = [model.connection_id == work.books.id, model.remote_id.in_([record.origin.remote_id for record in records])]
+    if kind != "payment":
+        where.append(model.kind == kind)
+    columns = select(model.id, model.remote_id, model.content_hash, model.version)
+    known = {row.remote_id: row for row in page.session.execute(columns.where(*where))}
+    written, moved = [], []
+    for record in records:
+        row, old = _row(work, page, kind, record, fetch), known.get(record.origin.remote_id)
+        if old is None or row["content_hash"] != old.content_hash:
+            moved.append(record)
+            written.append(row)
+        elif row["version"] != old.version:
+            written.append(row)
+    fresh = {row["remote_id"] for row in written}
+    seen = [row.id for remote_id, row in known.items() if remote_id not in fresh]
+    if seen:
+        page.session.execute(
+            update(table_of(model))
+            .where(table_of(model).c.id.in_(seen))
+            .values(seen_at=page.now, seen_run_id=page.run.id)
+        )
+    by = ("connection_id", "remote_id") if kind == "payment" else ("connection_id", "kind", "remote_id")
+    upsert(page.session, table_of(model), written, by=by, keep=("contact_id",))
+    if kind == "payment":
+        _applications(work, page, moved)
+    page.count(f"{kind}_unchanged", len(records) - len(moved))
+    page.count(f"{kind}_new", sum(1 for record in moved if record.origin.remote_id not in known))
+    page.count(f"{kind}_changed", sum(1 for record in moved if record.origin.remote_id in known))
+
+
+def _row(work: Work, page: Page, kind: str, record: Any, fetch: Fetch) -> dict[str, Any]:
+    stored = as_stored(record)
+    shared = {
+        "connection_id": work.books.id,
+        "remote_id": record.origin.remote_id,
+        "version": record.origin.version,
+        "customer_remote_id": record.customer.remote_id,
+        "contact_id": None,
+        "date": record.date,
+        "void": record.void,
+        "currency": (record.currency or work.books.currency)[:3],
+        "total": record.total,
+        "record": stored,
+        "content_hash": content_hash(stored),
+        "remote_updated_at": record.origin.updated_at,
+        "seen_at": page.now,
+        "seen_run_id": page.run.id,
+        "gone_at": None,
+    }
+    return {**shared, **(_payment(record, fetch) if kind == "payment" else _document(kind, record))}
+
+
+def _document(kind: str, record: DocumentRecord) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "number": record.number[:40],
+        "due_date": record.due_date,
+        "status": record.status[:20] if kind == "estimate" else "",
+        "tax": record.tax,
+        "balance": record.balance,
+    }
+
+
+def _payment(record: PaymentRecord, fetch: Fetch) -> dict[str, Any]:
+    return {
+        "method": fetch.names.of("payment_method", record.method)[:60],
+        "reference": record.reference[:60],
+        "unapplied": record.unapplied,
+    }
+
+
+def _applications(work: Work, page: Page, payments: Sequence[PaymentRecord]) -> None:
+    """What these payments were applied to, written anew."""
+    if not payments:
+        return
+    ids = [payment.origin.remote_id for payment in payments]
+    page.session.execute(
+        delete(APPLICATIONS).where(
+            APPLICATIONS.c.connection_id == work.books.id, APPLICATIONS.c.payment_remote_id.in_(ids)
+        )
+    )
+    amounts: dict[tuple[str, str, str], Decimal] = {}
+    for payment in payments:
+        for part in payment.applied:
+            place = (payment.origin.remote_id, part.kind[:30], part.remote_id)
+            amounts[place] = amounts.get(place, Decimal(0)) + part.amount
+    rows = [
+        {"connection_id": work.books.id, "payment_remote_id": payment, "document_kind": kind,
+         "document_remote_id": document, "amount": amount}
+        for (payment, kind, document), amount in amounts.items()
+    ]  # fmt: skip
+    if rows:
+        page.session.execute(insert(APPLICATIONS), rows)

@@ -1,0 +1,152 @@
+"""Reading the books for a run: the connection is opened at the first call, every call is counted, names are resolved.
+
+Used by the steps between two transactions, never inside one. `Names` answers what a reference is called: from the
+reference itself, from the mirror of lists, and, only where a page holds one that neither knows, by reading that list.
+Calls are paced: QuickBooks refuses more than ten a second of one company, and asks for a minute's rest then.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from crm.db import db, end_reading, table_of
+from crm.domain.records import ListRecord, Ref, Refusal
+from crm.models import ListEntry
+from crm.providers.accounting.base import Accounting
+from crm.providers.accounting.base import Page as RemotePage
+from crm.services.sync.bulk import upsert
+from crm.services.sync.stored import as_stored
+from crm.services.sync.work import Page, Work
+
+UNNAMED = "unnamed"
+"""Noted of a step that met a body without an id: nobody can say then what the books no longer hold."""
+
+
+MOST_CALLS = 8
+"""In any second. QuickBooks' own limit is ten; two are left for what else asks of the same company."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Holds calls back so that no second sees more than MOST_CALLS. A run has one, and a connection one run."""
+
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    _made: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
+
+    def wait(self) -> None:
+        """Called before each call; returns when it may be made."""
+        if len(self._made) == MOST_CALLS:
+            early = self._made[0] + 1 - self.monotonic()
+            if early > 0:
+                self.sleep(early)
+        self._made.append(self.monotonic())
+
+
+@dataclass(slots=True)
+class Fetch:
+    """The remote side of a run."""
+
+    work: Work
+    open: Callable[[], Accounting]
+    names: Names = field(default_factory=lambda: Names())
+    pace: Pace = field(default_factory=Pace)
+    _books: Accounting | None = None
+
+    @property
+    def books(self) -> Accounting:
+        if self._books is None:
+            end_reading()
+            self._books = self.open()
+            end_reading()
+        return self._books
+
+    def count(self, kind: str) -> int:
+        self._call()
+        return self.books.count(kind)
+
+    def scan(self, kind: str, cursor: str | None) -> RemotePage:
+        self._call()
+        return self.books.scan(kind, cursor)
+
+    def fetch(self, kind: str, ids: Sequence[str]) -> RemotePage:
+        self._call()
+        return self.books.fetch(kind, ids)
+
+    def _call(self) -> None:
+        self.work.calls += 1
+        self.pace.wait()
+
+    def whole_list(self, kind: str) -> tuple[list[ListRecord], list[Refusal]]:
+        """Every row of a list such as terms; lists are short."""
+        records: list[ListRecord] = []
+        refusals: list[Refusal] = []
+        cursor: str | None = None
+        while True:
+            page = self.scan(kind, cursor)
+            records += [record for record in page.records if isinstance(record, ListRecord)]
+            refusals += page.refusals
+            cursor = page.cursor
+            if cursor is None:
+                return records, refusals
+
+
+@dataclass(slots=True)
+class Names:
+    """What references are called, for one worker on one run. A list is read at most once."""
+
+    known: dict[tuple[str, str], str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    read: list[ListRecord] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def learn(self, fetch: Fetch, refs: Iterable[tuple[str, Ref | None]]) -> None:
+        """Make sure that every reference, given as (kind of list, reference), has a name if the books know one."""
+        self.read, self.refusals = [], []
+        unnamed = {(kind, ref.remote_id) for kind, ref in refs if ref is not None and not ref.name}
+        if unnamed and not self.known:
+            self._load(fetch.work)
+        for kind in sorted({kind for kind, remote_id in unnamed if (kind, remote_id) not in self.known} - self.asked):
+            records, refusals = fetch.whole_list(kind)
+            self.asked.add(kind)
+            self.read += records
+            self.refusals += refusals
+            self.known |= {(kind, record.origin.remote_id): record.name for record in records}
+
+    def of(self, kind: str, ref: Ref | None) -> str:
+        if ref is None:
+            return ""
+        return ref.name or self.known.get((kind, ref.remote_id), "")
+
+    def store(self, page: Page) -> None:
+        """Write the lists that were read, in the page's transaction."""
+        upsert(page.session, table_of(ListEntry), [
+            {"connection_id": page.run.connection_id, "kind": record.kind, "remote_id": record.origin.remote_id,
+             "name": record.name[:255], "active": record.active, "details": as_stored(record.details),
+             "seen_at": page.now}
+            for record in {(record.kind, record.origin.remote_id): record for record in self.read}.values()
+        ], by=("connection_id", "kind", "remote_id"))  # fmt: skip
+        for refusal in self.refusals:
+            refuse(page, refusal)
+
+    def _load(self, work: Work) -> None:
+        entries = select(ListEntry.kind, ListEntry.remote_id, ListEntry.name)
+        for row in db.session.execute(entries.where(ListEntry.connection_id == work.books.id)):
+            self.known[(row.kind, row.remote_id)] = row.name
+        end_reading()
+
+
+def refuse(page: Page, refusal: Refusal) -> None:
+    """Keep a body that could not be read, with the reason, and go on."""
+    page.count("refused")
+    if not refusal.remote_id:
+        page.note(**{UNNAMED: True})
+    page.log(
+        "record_refused", refusal.reason, level="warning", kind=refusal.kind, remote_id=refusal.remote_id[:40],
+        details={"body": as_stored(refusal.body)},
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""What was deleted in the books leaves the figures here; its row stays.
+
+A complete scan leaves behind the rows it did not see. `confirm` asks for exactly those by their ids and believes only
+an answer: an id that is still there, or whose body cannot be read, is left alone, and a failed call raises as any
+other, so that the run tries again. Documents and payments are marked `gone_at` and count nowhere; customers turn
+inactive and keep their link. Whatever comes back is taken up by the scan. Costs a call only where something is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from crm.db import db, end_reading, table_of
+from crm.models import Customer, Document, Payment, SyncRun
+from crm.services import timeline
+from crm.services.sync.bulk import update_by_id
+from crm.services.sync.enrich import touch
+from crm.services.sync.fetch import UNNAMED, Fetch
+from crm.services.sync.links import drop_drafts, refresh_link_states
+from crm.services.sync.work import Page, Work
+
+PAGE = 100
+WORDS = {"invoice": "Invoice", "payment": "Payment", "credit_memo": "Credit memo", "estimate": "Estimate"}
+
+
+def confirm(*kinds: str) -> Callable[[Work, Fetch, str | None], str]:
+    """The step that looks for what is gone among these kinds. Its cursor is `kind:id`."""
+
+    def confirm_page(work: Work, fetch: Fetch, cursor: str | None) -> str:
+        run = db.session.execute(select(SyncRun.resources, SyncRun.progress).where(SyncRun.id == work.run_id)).one()
+        complete = [k for k in kinds if k in run.resources and not run.progress.get(k, {}).get(UNNAMED)]
+        kind, _, after = (cursor or f"{complete[0] if complete else ''}:0").partition(":")
+        unseen = _unseen(work, kind, int(after)) if kind else []
+        end_reading()
+        there = _still_there(fetch, kind, unseen)
+        with work.page() as page:
+            _mark(work, page, kind, [row for row in unseen if row.remote_id not in there])
+            following = [*complete, ""][complete.index(kind) + 1] if kind else ""
+            if len(unseen) == PAGE:
+                return page.reached(f"{kind}:{unseen[-1].id}", done=len(unseen))
+            return page.reached(f"{following}:0" if following else None, done=len(unseen))
+
+    return confirm_page
+
+
+def _unseen(work: Work, kind: str, after: int) -> Sequence[Any]:
+    """The next rows that this run's scan did not meet and that are not known to be gone."""
+    model = _model(kind)
+    where = [model.connection_id == work.books.id, model.seen_run_id.is_distinct_from(work.run_id)]
+    where += [model.gone_at.is_(None), model.id > after]
+    if model is Document:
+        where.append(Document.kind == kind)
+    return db.session.execute(select(*_columns(model)).where(*where).order_by(model.id).limit(PAGE)).all()
+
+
+def _model(kind: str) -> Any:
+    return {"customer": Customer, "payment": Payment}.get(kind, Document)
+
+
+def _columns(model: Any) -> Sequence[Any]:
+    if model is Customer:
+        return Customer.id, Customer.remote_id, Customer.contact_id, Customer.display_name, Customer.match_state
+    name = Payment.reference if model is Payment else Document.number
+    return model.id, model.remote_id, model.contact_id, name.label("name")
+
+
+def _still_there(fetch: Fetch, kind: str, rows: Sequence[Any]) -> set[str]:
+    """Which of these the books still hold. What cannot be read is there; a body without an id could be any of them."""
+    if not rows:
+        return set()
+    wanted = [row.remote_id for row in rows]
+    found = fetch.fetch(kind, wanted)
+    there = {record.origin.remote_id for record in found.records} | {refusal.remote_id for refusal in found.refusals}
+    return set(wanted) if "" in there else there
+
+
+def _mark(work: Work, page: Page, kind: str, rows: Sequence[Any]) -> None:
+    if not rows:
+        return
+    sentences = [_sentence(kind, row) for row in rows]
+    # Without its hash a row that comes back is taken for changed, and written anew whole.
+    gone = {"gone_at": page.now, "content_hash": ""}
+    if kind == "customer":
+        _mark_customers(page, rows, gone)
+    else:
+        update_by_id(page.session, table_of(_model(kind)), [{"id": row.id, **gone} for row in rows])
+    for row, sentence in zip(rows, sentences, strict=True):
+        page.log("record_gone", sentence, kind=kind, remote_id=row.remote_id, contact_id=row.contact_id)
+    timeline.add_many([
+        timeline.row(row.contact_id, verb="gone", summary=sentence, actor=work.books.actor, now=page.now)
+        for row, sentence in zip(rows, sentences, strict=True) if row.contact_id
+    ])  # fmt: skip
+    page.count("gone", len(rows))
+
+
+def _sentence(kind: str, row: Any) -> str:
+    if kind == "customer":
+        return f"Customer “{row.display_name}” was deleted in QuickBooks, or merged into another one there."
+    return " ".join((WORDS[kind], row.name or f"with id {row.remote_id}", "was deleted in QuickBooks."))
+
+
+def _mark_customers(page: Page, rows: Sequence[Any], gone: dict[str, Any]) -> None:
+    """They owe nothing any more. Links stay; who waited for a decision or a contact needs none now."""
+    undecided = [row.id for row in rows if row.match_state in ("new", "review")]
+    proposed = drop_drafts(page.session, undecided)
+    update_by_id(page.session, table_of(Customer), [
+        {"id": row.id, "active": False, "balance": None, "balance_with_jobs": None,
+         "match_state": "ignored" if row.match_state in ("new", "review") else row.match_state, **gone}
+        for row in rows
+    ])  # fmt: skip
+    contacts = [row.contact_id for row in rows if row.contact_id]
+    refresh_link_states(page.session, [*proposed, *contacts], now=page.now)
+    touch(page.session, contacts, now=page.now)

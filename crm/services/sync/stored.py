@@ -1,0 +1,71 @@
+"""Records as JSON for the mirror, and the hash that tells a real change from a moved time stamp.
+
+Empty values are left out; amounts are text, days and moments ISO text. The hash covers what we map, not the version,
+the time stamps or what the provider sent beyond: QuickBooks moves those without a change of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+_PLAIN = frozenset((str, int, bool, type(None)))
+"""Types that stand in JSON as they are."""
+
+
+@lru_cache(maxsize=64)
+def _names(kind: type) -> tuple[str, ...] | None:
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
+
+
+def as_stored(value: Any) -> Any:
+    """Plain JSON of a record or a part of one. Runs for every field of every record: the common types come first."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is Decimal:
+        return format(value, "f")
+    names = _names(kind)  # type: ignore[arg-type]  # a class is hashable
+    if names is not None:
+        stored = {}
+        for name in names:
+            part = getattr(value, name)
+            if part or _says_something(part):
+                stored[name] = part if type(part) in _PLAIN else as_stored(part)
+        return stored
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [as_stored(part) for part in value]
+    if isinstance(value, Mapping):
+        return {str(name): as_stored(part) for name, part in value.items()}
+    raise TypeError(f"a record holds a {kind.__name__}, which cannot be stored")
+
+
+def content_hash(stored: Mapping[str, Any]) -> str:
+    """SHA-256 of a stored record's own content."""
+    content = {name: part for name, part in stored.items() if name not in ("origin", "extra")}
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def exceeds(amount: Decimal | None) -> bool:
+    """Whether an amount does not fit our columns (fifteen digits and four decimals)."""
+    if amount is None:
+        return False
+    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 15:
+        return True
+    return amount != amount.quantize(Decimal("0.0001"))
+
+
+def _says_something(falsy: Any) -> bool:
+    """False and zero are values; None and empty texts, lists and mappings are left out."""
+    return isinstance(falsy, bool | int | Decimal)

@@ -1,0 +1,5 @@
+"""Celery bodies: a few lines each, arguments are ids. The names are what `bell.ring()` is called with."""
+
+from crm.tasks import connections as connections  # Celery imports this package to know its tasks
+from crm.tasks import contact_imports as contact_imports
+from crm.tasks import sync as sync

@@ -1,0 +1,29 @@
+"""Work on connections that happens without a person: checks asked for, grants kept alive, grants given back."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from crm import clock
+from crm.services import connections, grant_care
+
+
+@shared_task(name="crm.tasks.connections.check")
+def check(connection_id: int) -> None:
+    connections.check(connection_id, clock=clock.now)
+
+
+@shared_task(name="crm.tasks.connections.give_back")
+def give_back(connection_id: int) -> None:
+    connections.give_back(connection_id, clock=clock.now)
+
+
+@shared_task(name="crm.tasks.connections.tend")
+def tend() -> None:
+    """What a lost bell left behind, and paused connections that may be well again."""
+    grant_care.tend(clock=clock.now)
+
+
+@shared_task(name="crm.tasks.connections.keep_alive")
+def keep_alive() -> None:
+    grant_care.keep_alive(clock=clock.now)

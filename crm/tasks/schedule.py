@@ -1,0 +1,23 @@
+"""What beat rings, and why each entry exists."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    # QuickBooks forgets a grant that nobody uses for about 100 days, and ends every grant after some years: idle ones
+    # are renewed weekly, and admins are warned 30, 14, 7 and 1 days ahead. Hourly, so that a missed beat costs nothing.
+    "connections-keep-alive": {"task": "crm.tasks.connections.keep_alive", "schedule": timedelta(hours=1)},
+    # A check or a revocation whose bell was lost; a lapsed subscription or a wrong key that was mended elsewhere.
+    "connections-tend": {"task": "crm.tasks.connections.tend", "schedule": timedelta(minutes=2)},
+    # Imports whose bell was lost, whose worker died (lease lapsed), or whose retry or reconnect has come. A person
+    # may be watching, so it should not stand still for long.
+    "sync-sweep": {"task": "crm.tasks.sync.sweep", "schedule": timedelta(seconds=15)},
+    # Balances and documents grow old: every company is read again once a day, counted from its last good import.
+    "sync-start-due": {"task": "crm.tasks.sync.start_due", "schedule": timedelta(hours=1)},
+    # An invoice becomes overdue without any import: days in the companies' zones begin at different hours.
+    "money-aging": {"task": "crm.tasks.sync.refresh_aging", "schedule": timedelta(hours=6)},
+    # A file of contacts whose bell was lost or whose worker died; somebody may be watching its progress.
+    "contact-imports-sweep": {"task": "crm.tasks.contact_imports.sweep", "schedule": timedelta(seconds=30)},
+}
