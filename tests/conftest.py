@@ -1,0 +1,132 @@
+"""Shared fixtures: a real application on a real, migrated database (SQLite, or DATABASE_URL's PostgreSQL).
+
+Every test finds empty tables. `client` is a browser without JavaScript; `sign_in(user)` gives it a session.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import Engine, create_engine, event, text
+
+from crm import config, create_app, encryption
+from crm.db import db, transaction
+from crm.models import User
+from tests.factories import UserFactory
+from tests.quickbooks import quickbooks, refreshes, sandbox
+
+__all__ = ["quickbooks", "refreshes", "sandbox"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@event.listens_for(Engine, "connect")
+def _no_order_by_accident(connection: Any, _record: Any) -> None:
+    """SQLite then gives rows without ORDER BY backwards, so that nothing rests on an order nobody asked for:
+    PostgreSQL gives another one as soon as it uses a freed place again."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA reverse_unordered_selects=ON")
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, str]:
+    """Variables of a throw-away installation; child processes of a test can be started with them too."""
+    return {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": "only for tests, not a secret",
+        "TOKEN_ENCRYPTION_KEYS": encryption.new_key(),
+        "INSTANCE_DIR": str(tmp_path_factory.mktemp("instance")),
+        "DATABASE_URL": fresh_database(os.environ.get("TEST_DATABASE_URL", ""), worker_id),
+        "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
+        "APP_URL": "http://localhost",
+        "QUICKBOOKS_CLIENT_ID": "sandbox-client",
+        "QUICKBOOKS_CLIENT_SECRET": "sandbox-secret",
+        "QUICKBOOKS_WEBHOOK_VERIFIER_TOKEN": "sandbox-verifier",
+        "ARGON2_MEMORY_KIB": "8",
+        "ARGON2_ROUNDS": "1",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def fresh_database(server_url: str, worker_id: str) -> str:
+    """An empty database of this worker's own on the PostgreSQL server; empty text means embedded SQLite."""
+    if not server_url:
+        return ""
+    base, _, name = server_url.rpartition("/")
+    name = f"{name}_{worker_id}"
+    engine = create_engine(
+        base.replace("postgresql://", "postgresql+psycopg://") + "/postgres", isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    engine.dispose()
+    return f"{base}/{name}"
+
+
+class Browser(FlaskClient):
+    """A client whose every request has a context, and so a database session, of its own, as on a server."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        with self.application.app_context():
+            return super().open(*args, **{"buffered": True, **kwargs})
+
+
+@pytest.fixture(scope="session")
+def _app(environment: dict[str, str]) -> Iterator[Flask]:
+    app = create_app(config.read(environment))
+    app.config["TESTING"] = True
+    app.test_client_class = Browser
+    app.config["WTF_CSRF_ENABLED"] = False
+    with app.app_context():
+        upgrade(directory=str(ROOT / "migrations"))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(_app: Flask) -> Iterator[Flask]:
+    """The application with an open context and empty tables."""
+    with _app.app_context():
+        yield _app
+        db.session.remove()
+        with db.engine.begin() as connection:
+            for table in reversed(db.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def make_user(app: Flask) -> Callable[..., User]:
+    def make(role: str = "admin", **values: object) -> User:
+        with transaction():
+            return UserFactory(role=role, **values)
+
+    return make
+
+
+@pytest.fixture
+def sign_in(client: FlaskClient, make_user: Callable[..., User]) -> Callable[..., User]:
+    """`sign_in("rep")` or `sign_in(user)`: the client then acts as that person."""
+
+    def sign(who: User | str = "admin") -> User:
+        user = make_user(who) if isinstance(who, str) else who
+        with client.session_transaction() as session:
+            session["_user_id"] = user.get_id()
+            session["_fresh"] = True
+        return user
+
+    return sign
