@@ -1,0 +1,162 @@
+"""`python -m bench` (or `make bench ARGS="..."`): measure everything and print the tables. Needs no server.
+
+Speed is told as ratios within one run: the CRM's way and the usual way work on the same served company and the same
+contact list, one after the other, each in a process of its own. Everything is made in a temporary directory and
+removed at the end, also on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from bench import child, quality, stage, table
+
+SIZES = (1_000, 10_000, 100_000)
+LEAST, MOST = 30, 100_000
+USUAL, SINGLY, REPEATS = 10_000, 1_000, 25
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sizes", type=sizes, default=SIZES, help="customers, e.g. 1000,10000 (default: up to 100000)")
+    parser.add_argument("--quick", action="store_true", help="1,000 customers only unless --sizes says otherwise")
+    parser.add_argument("--usual-most", type=int, default=USUAL, help="customers the usual way does at most")
+    parser.add_argument("--singly-most", type=int, default=SINGLY, help="... when it asks for each customer by itself")
+    parser.add_argument("--repeats", type=int, default=REPEATS, help="how often each page of the list is asked for")
+    parser.add_argument("--database-url", default="", help="a PostgreSQL server to measure on as well; a database of "
+                        "our own is made there and dropped at the end")  # fmt: skip
+    parser.add_argument("--json", type=Path, help="write every figure to this file")
+    parser.add_argument("--write", action="store_true", help="keep the tables in bench/README.md")
+    given = parser.parse_args()
+    if given.quick and given.sizes is SIZES:
+        given.sizes = SIZES[:1]
+    return given
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    try:
+        found = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers; write for example 1000,10000") from None
+    if not all(LEAST <= size <= MOST for size in found):
+        raise argparse.ArgumentTypeError(f"companies have {LEAST:,} to {MOST:,} customers, not {text!r}")
+    return found
+
+
+def command(given: argparse.Namespace) -> str:
+    """What was asked for, without where the figures go and how a database is reached."""
+    words = ["python -m bench"]
+    if given.sizes is not SIZES:
+        words.append("--sizes " + ",".join(map(str, given.sizes)))
+    if (given.usual_most, given.singly_most, given.repeats) != (USUAL, SINGLY, REPEATS):
+        words.append(f"--usual-most {given.usual_most} --singly-most {given.singly_most} --repeats {given.repeats}")
+    if given.database_url:
+        words.append("--database-url postgresql://...")
+    return " ".join(words)
+
+
+def machine() -> str:
+    """The machine in general words, and how busy it was with other work."""
+    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    return (
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}{load}"
+    )
+
+
+def main() -> int:
+    given = arguments()
+    found: dict[str, Any] = {
+"command": command(given), "machine": machine(),
+        "date": date.today().isoformat(), "imports": [],
+    }  # fmt: skip
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as place:
+            for size in given.sizes:
+                one_size(Path(place) / str(size), size, given, found, largest=size == given.sizes[-1])
+    except child.PartFailed as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing is left behind.", file=sys.stderr)
+        return 130
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+    print(table.report(found))
+    if given.write:
+        table.write(found)
+    return 0
+
+
+def one_size(place: Path, size: int, given: argparse.Namespace, found: dict[str, Any], *, largest: bool) -> None:
+    place.mkdir()
+    say(f"{size:,} customers: generating the company and its contact list")
+    child.run("company", directory=str(place), size=size)
+    with stage.served(place, size) as company:
+        with stage.database("") as url:
+            ours(company, place / "sqlite", url, found, repeats=given.repeats if largest else 0)
+        if given.database_url and largest:
+            with stage.database(given.database_url) as url:
+                ours(company, place / "postgresql", url, found, repeats=given.repeats)
+        for deed, most in (("pages", given.usual_most), ("singly", given.singly_most)):
+            usual(company, place, deed, most, found)
+    if largest:
+        say(f"{size:,} contacts: import of the list as a CSV file (sqlite)")
+        found["file"] = child.run("files", stage.environment(place / "file"), contacts=str(place / "contacts.csv"))
+        say(f"{size:,} customers: matching alone")
+        found["pure"] = child.run(
+            "pure", size=size, contacts=str(place / "contacts.csv"), labels=str(place / "labels.csv")
+        )
+
+
+def ours(company: stage.Company, instance: Path, database_url: str, found: dict[str, Any], *, repeats: int) -> None:
+    name = "postgresql" if database_url else "sqlite"
+    environment = stage.environment(instance, company_url=company.url, database_url=database_url)
+    say(f"{company.size:,} customers: filling the CRM with the contact list ({name})")
+    filled = child.run("filling", environment, contacts=str(company.contacts), tokens=company.tokens())
+    company.forget_calls()
+    say(f"{company.size:,} customers: Tradebook's import ({name})")
+    measured = child.run("ours", environment, connection_id=filled["connection_id"])
+    measured |= {"way": "ours", "database": name, "size": company.size, "calls": company.calls()}
+    measured["rates"] = child.run("quality", environment, labels=str(company.labels))
+    found["imports"].append(measured)
+    if repeats:
+        say(f"{company.size:,} customers: pages of the contact list ({name})")
+        found.setdefault("pages", []).append(child.run("pages", environment, repeats=repeats))
+
+
+def usual(company: stage.Company, place: Path, deed: str, most: int, found: dict[str, Any]) -> None:
+    say(f"{company.size:,} customers: the usual way, {deed}")
+    filled, own = place / "usual.db", place / f"{deed}.db"
+    if not filled.exists():
+        child.run("usual", deed="fill", url=f"sqlite:///{filled}", contacts=str(company.contacts))
+    shutil.copy(filled, own)
+    tokens = company.tokens()
+    company.forget_calls()
+    measured = child.run("usual", deed=deed, url=f"sqlite:///{own}", company_url=company.url, tokens=tokens, most=most)
+    links = [(int(row), customer) for row, customer in measured.pop("linked").items()]
+    measured |= {"way": deed, "database": "sqlite", "size": company.size, "calls": company.calls()}
+    whole = company.size <= most
+    if whole or deed == "singly":
+        truth = quality.truth_of(str(company.labels), 0 if whole else most)
+        measured["rates"] = quality.rates(links, truth)
+    measured["sampled"] = not whole
+    found["imports"].append(measured)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
