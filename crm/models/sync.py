@@ -80,6 +80,49 @@ class SyncLogEntry(Base):
     trace_id: Mapped[str] = mapped_column(String(120), default="")
     duration_ms: Mapped[int | None] = mapped_column()
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Evidence: the provider's own words; of a call its redacted `request` and `response`."""
+    direction: Mapped[str] = mapped_column(String(5), default="")
+    """`in`, `out`, or empty."""
+    trigger: Mapped[str] = mapped_column(String(20), default="")
+    """`person`, `schedule`, `webhook`, `sweep`, `change`, `plan` ...; empty for what a run does (it has its own)."""
+    attempt: Mapped[int | None] = mapped_column()
+    outcome: Mapped[str] = mapped_column(String(30), default="")
+    """`done`, `unchanged`, `echo`, `parked`, `retried`, `refused` ..."""
+
+
+class SyncSettings(Base):
+    """How one kind is kept in step, one row per version; the highest counts. Rows are never changed."""
+
+    __tablename__ = "sync_settings"
+    __table_args__ = (UniqueConstraint("connection_id", "kind", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(30))
+    """A kind of record, or `*` for the connection as a whole (paused, sweep interval)."""
+    version: Mapped[int] = mapped_column()
+    direction: Mapped[str] = mapped_column(String(5), default="both")
+    """`off`, `in`, `out` or `both`."""
+    paused: Mapped[bool] = mapped_column(default=False)
+    policies: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    """Shared field -> policy (domain/policies.POLICIES), where it differs from the default."""
+    custom_fields: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    """The books' custom field -> field of ours."""
+    changed_by: Mapped[str] = mapped_column(String(254), default="")
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CallSlot(Base):
+    """A call that was made or is about to be: what the throttle of all workers counts without Redis. Pruned after two
+    minutes."""
+
+    __tablename__ = "call_slots"
+    __table_args__ = (Index("ix_call_slots_window", "connection_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    batch: Mapped[bool] = mapped_column(default=False)
 
 
 class Link(Base):
@@ -100,6 +143,13 @@ class Link(Base):
     remote_id: Mapped[str] = mapped_column(String(40))
     version: Mapped[str] = mapped_column(String(40), default="")
     """Opaque write lock of the other side (SyncToken); tells nothing about change."""
+    state: Mapped[str] = mapped_column(String(20), default="linked")
+    """`linked`, `inactive` (made inactive there), or `gone` (deleted there; the row stays as evidence)."""
+    written_hash: Mapped[str] = mapped_column(String(64), default="")
+    """Content hash of the record as our last write left it: a change that comes in with it is our own echo."""
+    written_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    merged_from: Mapped[str] = mapped_column(String(40), default="")
+    """The remote id it had before its customer was merged into another one there."""
     base: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """The shared fields as both sides last agreed on them, in the form they are compared in (`domain/shared_fields`); a
     field that they never agreed on is missing."""
