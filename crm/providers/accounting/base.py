@@ -1,17 +1,19 @@
 """The port every accounting provider fills: what the rest of the house may ask of the books.
 
 Lists in, lists out; one is a list of one. Implementations raise only `domain.errors.ProviderError`
-subclasses, never retry a write, and hold no state but what their constructor gave them. Reading is all
-that the house asks for so far; pushing joins when the outbox does.
+subclasses, never retry a write, and hold no state but what their constructor gave them. `tests/providers/contract.py`
+says what every provider keeps to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
+from crm.domain.errors import ProviderError
 from crm.domain.records import CompanyRecord, Record, Refusal
 
 
@@ -26,6 +28,16 @@ class Spec:
     kinds: tuple[str, ...]
     """Kinds that `scan` can deliver."""
     page_size: int
+    push_size: int = 1
+    """Drafts that one `push` takes."""
+    push_kinds: tuple[str, ...] = ()
+    """Kinds that can be written."""
+    change_kinds: tuple[str, ...] = ()
+    """Kinds that `changes` tells of; the others must be scanned."""
+    changes_days: int = 30
+    """How far back `changes` looks; beyond it only a full scan tells."""
+    name_kinds: tuple[str, ...] = ()
+    """Kinds that share one namespace of display names."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,6 +79,90 @@ class CallInfo:
 
 
 OnCall = Callable[[CallInfo], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One write, ready to be sent and repeated word for word."""
+
+    item: str
+    """Tells the drafts of one push apart, in the answer too; at most ten characters."""
+    kind: str
+    operation: str
+    """`create`, `update`, `deactivate`, `reactivate`, `delete` or `void`."""
+    body: Mapping[str, Any]
+    """As `body()` made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of one draft: a record, or an error. Each draft of a push succeeds or fails on its own."""
+
+    item: str
+    record: Record | None = None
+    """The object as the books hold it now. None after a deletion, which leaves nothing."""
+    error: ProviderError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The provider says that this object was deleted."""
+
+    kind: str
+    remote_id: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed since a moment."""
+
+    records: tuple[Record, ...]
+    gone: tuple[Tombstone, ...]
+    refusals: tuple[Refusal, ...]
+    until: datetime
+    """The provider's own clock when it answered: where the next question may begin, less an overlap."""
+    complete: bool
+    """False: there was more than one answer holds. Ask for a narrower window, or scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event of a webhook: a hint that an object should be read. Never the truth about it."""
+
+    event_id: str
+    """The provider's own id of the event; where it gives none, a digest of what makes the event unique."""
+    realm_id: str
+    kind: str
+    """In our words; empty where we have none."""
+    entity: str
+    """The provider's word for the kind."""
+    remote_id: str
+    verb: str
+    """`created`, `updated`, `deleted`, `merged`, `void`, `emailed`; the provider's own word where we have none."""
+    other_remote_id: str = ""
+    """Of a merge: the id that went into `remote_id`."""
+    occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A webhook body, read."""
+
+    form: str
+    notifications: tuple[Notification, ...]
+    problems: tuple[str, ...] = ()
+    """Sentences about events that could not be read; the rest stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receivable:
+    """One customer's row of the books' own aged receivables report: amounts by days past due."""
+
+    remote_id: str
+    name: str
+    amounts: Mapping[str, Decimal]
+    """`current`, `1-30`, `31-60`, `61-90`, `over-90`, `total`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +211,52 @@ class Accounting(Protocol):
 
     def fetch(self, kind: str, ids: Sequence[str]) -> Page:
         """These records; ids that do not exist are simply missing from the page."""
+        ...
+
+    def changes(self, kinds: Sequence[str], since: datetime) -> Changes:
+        """All changes of these kinds (of `spec.change_kinds`) since the moment, in one call."""
+        ...
+
+    def find(self, kind: str, names: Sequence[str]) -> Page:
+        """Records that bear one of these display names, in any case, inactive ones included (also under the name they
+        had before). `kind` is one of `spec.name_kinds`."""
+        ...
+
+    def receivables(self, as_of: date) -> Sequence[Receivable]:
+        """The books' own aged receivables on that day, one row per customer that owes or is owed."""
+        ...
+
+    def push(self, drafts: Sequence[Draft], *, key: str) -> Sequence[Pushed]:
+        """Write these, at most `spec.push_size`; the outcome of each, in any order.
+
+        The same drafts with the same `key` again do nothing twice: what was done is answered again. Raises only what
+        concerns the whole call; `OutcomeUnknown` when it may have arrived: repeat it with the same key and the same
+        drafts (fewer are allowed, others are not).
+        """
+        ...
+
+
+Body = Callable[..., dict[str, Any]]
+"""(kind, operation, record, *, fields, current) -> the vendor's body of a write, as plain JSON.
+
+Pure. `record` is the object as it should be; `fields` names the shared fields that are sent by an update (all others
+are left alone there); `current` is the record as it stands there, None for a create: its id and version go into the
+body. Raises `InvalidValue` for what cannot be said in the vendor's words.
+"""
+
+
+class Webhooks(Protocol):
+    """Reading what a provider posts. Pure."""
+
+    headers: tuple[str, ...]
+    """Names of headers worth keeping beside a delivery (lower case); the signature is not among them."""
+
+    def verify(self, body: bytes, headers: Mapping[str, str], *, secret: str) -> bool:
+        """Whether the signature fits these raw bytes, in constant time. Header names are lower case."""
+        ...
+
+    def parse(self, body: bytes) -> Parsed:
+        """Every event of the body. Raises ValueError with a sentence when it is nothing we can read at all."""
         ...
 
 
