@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +24,7 @@ from crm.domain.errors import AccessExpired, NeedsReconnect, NotFound, ProviderE
 from crm.domain.records import CompanyRecord
 from crm.models import Connection
 from crm.providers.accounting import registry
-from crm.providers.accounting.base import Accounting, Page
+from crm.providers.accounting.base import Accounting, Changes, Draft, Page, Pushed, Receivable
 from crm.services import audit, calls, grants, notices, trouble
 from crm.services.audit import Actor
 from crm.services.grants import Access, Clock
@@ -88,6 +88,18 @@ class Books:
 
     def fetch(self, kind: str, ids: Sequence[str]) -> Page:
         return self._ask(lambda books: books.fetch(kind, ids))
+
+    def changes(self, kinds: Sequence[str], since: datetime) -> Changes:
+        return self._ask(lambda books: books.changes(kinds, since))
+
+    def find(self, kind: str, names: Sequence[str]) -> Page:
+        return self._ask(lambda books: books.find(kind, names))
+
+    def receivables(self, as_of: date) -> Sequence[Receivable]:
+        return self._ask(lambda books: books.receivables(as_of))
+
+    def push(self, drafts: Sequence[Draft], *, key: str) -> Sequence[Pushed]:
+        return self._ask(lambda books: books.push(drafts, key=key))
 
     def _ask(self, question: Callable[[Accounting], T]) -> T:
         access = grants.access(self._id, clock=self._clock)
