@@ -23,7 +23,7 @@ from crm.services.sync.bulk import update_by_id, upsert
 from crm.services.sync.enrich import Linked, enrich_linked, touch
 from crm.services.sync.fetch import Fetch, Names, refuse
 from crm.services.sync.stored import as_stored, content_hash, exceeds
-from crm.services.sync.work import END, Page, Work
+from crm.services.sync.work import END, Batch, Work
 
 TABLE = table_of(Customer)
 KNOWN = (
@@ -43,10 +43,9 @@ def read_page(work: Work, fetch: Fetch, cursor: str | None) -> str:
         if cursor is None:
             page.note(total=_expected(page.session, work.books.id))
         fetch.names.store(page)
-        good = [record for record in records if not _refused(page, record)]
         for refusal in remote.refusals:
             refuse(page, refusal)
-        _store(work, page, good, fetch.names)
+        take(page, records, fetch.names)
         reached = page.reached(remote.cursor, done=len(remote.records) + len(remote.refusals))
         if remote.cursor is None:
             page.note(total=page.run.progress[page.run.step]["done"])
@@ -67,48 +66,56 @@ def _refs(records: Iterable[CustomerRecord]) -> list[tuple[str, Ref | None]]:
     return [pair for r in records for pair in zip(kinds, (r.terms, r.customer_type), strict=True)]
 
 
-def _refused(page: Page, record: CustomerRecord) -> bool:
+def take(batch: Batch, records: Sequence[CustomerRecord], names: Names) -> list[int]:
+    """Bring these records to the mirror and to the contacts they are linked to; answers the contacts that changed.
+
+    The one way in, whoever read them. Unreadable amounts are refused with a line in the log; the rest goes on.
+    """
+    return _store(batch, [record for record in records if not _refused(batch, record)], names)
+
+
+def _refused(batch: Batch, record: CustomerRecord) -> bool:
     if not (exceeds(record.balance) or exceeds(record.balance_with_jobs)):
         return False
     reason = "Customer cannot be kept: Balance has more digits than an amount of money can have."
-    refuse(page, Refusal("customer", record.origin.remote_id, reason, as_stored(record)))
+    refuse(batch, Refusal("customer", record.origin.remote_id, reason, as_stored(record)))
     return True
 
 
-def _store(work: Work, page: Page, records: Sequence[CustomerRecord], names: Names) -> None:
-    session = page.session
+def _store(batch: Batch, records: Sequence[CustomerRecord], names: Names) -> list[int]:
+    session = batch.session
     ids = [record.origin.remote_id for record in records]
-    ours = (Customer.connection_id == work.books.id, Customer.remote_id.in_(ids))
+    ours = (Customer.connection_id == batch.books.id, Customer.remote_id.in_(ids))
     known = {row.remote_id: row for row in session.execute(select(*KNOWN).where(*ours))}
-    rows = [_row(work, page, record, names) for record in records]
+    rows = [_row(batch, record, names) for record in records]
     moved = [row for row in rows if _differs(row, known.get(row["remote_id"]), "content_hash")]
     written = [row for row in rows if _differs(row, known.get(row["remote_id"]), "content_hash", "version")]
     fresh = {row["remote_id"] for row in written}
-    _mark_seen(page, [row.id for remote_id, row in known.items() if remote_id not in fresh])
+    _mark_seen(batch, [row.id for remote_id, row in known.items() if remote_id not in fresh])
     upsert(
         session, TABLE, written, by=("connection_id", "remote_id"), keep=("match_state", "contact_id", "root_remote_id")
     )
-    page.count("unchanged", len(rows) - len(moved))
-    page.count("customers_new", sum(1 for row in moved if row["remote_id"] not in known))
-    page.count("customers_changed", sum(1 for row in moved if row["remote_id"] in known))
-    _renew_links(page, [row for row in written if row["remote_id"] in known])
-    if moved:
-        _after_change(work, page, moved, known)
+    batch.count("unchanged", len(rows) - len(moved))
+    batch.count("customers_new", sum(1 for row in moved if row["remote_id"] not in known))
+    batch.count("customers_changed", sum(1 for row in moved if row["remote_id"] in known))
+    _renew_links(batch, [row for row in written if row["remote_id"] in known])
+    return _after_change(batch, moved, known) if moved else []
 
 
 def _differs(row: dict[str, Any], known: Any, *names: str) -> bool:
     return known is None or any(row[name] != getattr(known, name) for name in names)
 
 
-def _mark_seen(page: Page, ids: Sequence[int]) -> None:
+def _mark_seen(batch: Batch, ids: Sequence[int]) -> None:
     if ids:
-        page.session.execute(update(TABLE).where(TABLE.c.id.in_(ids)).values(seen_at=page.now, seen_run_id=page.run.id))
+        seen = {"seen_at": batch.now, "seen_run_id": batch.run_id}
+        batch.session.execute(update(TABLE).where(TABLE.c.id.in_(ids)).values(seen))
 
 
-def _row(work: Work, page: Page, record: CustomerRecord, names: Names) -> dict[str, Any]:
+def _row(batch: Batch, record: CustomerRecord, names: Names) -> dict[str, Any]:
     stored = as_stored(record)
     return {
-        "connection_id": work.books.id,
+        "connection_id": batch.books.id,
         "remote_id": record.origin.remote_id,
         "version": record.origin.version,
         "parent_remote_id": record.parent_id,
@@ -120,14 +127,14 @@ def _row(work: Work, page: Page, record: CustomerRecord, names: Names) -> dict[s
         "customer_type": names.of("customer_type", record.customer_type)[:120],
         "terms": names.of("term", record.terms)[:120],
         "tax_status": tax_status(record)[:120],
-        "currency": (record.currency or work.books.currency)[:3],
+        "currency": (record.currency or batch.books.currency)[:3],
         "balance": record.balance,
         "balance_with_jobs": record.balance_with_jobs,
         "record": stored,
         "content_hash": content_hash(stored),
         "remote_updated_at": record.origin.updated_at,
-        "seen_at": page.now,
-        "seen_run_id": page.run.id,
+        "seen_at": batch.now,
+        "seen_run_id": batch.run_id,
         "gone_at": None,
         "match_state": "new" if record.parent_id is None else "job",
         "contact_id": None,
@@ -145,19 +152,19 @@ def tax_status(record: CustomerRecord) -> str:
     return f"Exempt ({reasons})" if reasons else "Exempt"
 
 
-def _after_change(work: Work, page: Page, moved: Sequence[dict[str, Any]], known: dict[str, Any]) -> None:
+def _after_change(batch: Batch, moved: Sequence[dict[str, Any]], known: dict[str, Any]) -> list[int]:
     """Keys anew; linked contacts enriched; those that waited or were passed over are looked at again."""
-    session = page.session
-    ours = (Customer.connection_id == work.books.id, Customer.remote_id.in_([row["remote_id"] for row in moved]))
+    session = batch.session
+    ours = (Customer.connection_id == batch.books.id, Customer.remote_id.in_([row["remote_id"] for row in moved]))
     ids = {row.remote_id: row.id for row in session.execute(select(Customer.id, Customer.remote_id).where(*ours))}
     keys = {
-        ids[row["remote_id"]]: identity_keys(customer_identity("", row["record"], work.books.region))
+        ids[row["remote_id"]]: identity_keys(customer_identity("", row["record"], batch.books.region))
         for row in moved
         if row["parent_remote_id"] is None
     }
     replace_keys(session, "customer", keys, list(ids.values()))
     if not known:
-        return
+        return []
     again = [
         ids[row["remote_id"]]
         for row in moved
@@ -171,21 +178,23 @@ def _after_change(work: Work, page: Page, moved: Sequence[dict[str, Any]], known
         for row in moved
         if (old := known.get(row["remote_id"])) is not None and old.match_state == "linked" and old.contact_id
     ]
-    page.count("filled", len(enrich_linked(session, linked, books=work.books, now=page.now)))
+    changed = enrich_linked(session, linked, books=batch.books, now=batch.now)
+    batch.count("filled", len(changed))
+    return sorted(changed)
 
 
-def _renew_links(page: Page, rows: Sequence[dict[str, Any]]) -> None:
+def _renew_links(batch: Batch, rows: Sequence[dict[str, Any]]) -> None:
     """Links hold the version that a later write must name: it moves even where nothing we map has changed."""
     versions = {row["remote_id"]: row["version"] for row in rows}
     for part in chunks(versions, 500):
-        found = page.session.execute(
+        found = batch.session.execute(
             select(Link.id, Link.remote_id, Link.local_id).where(
-                Link.connection_id == page.run.connection_id, Link.kind == "customer", Link.remote_id.in_(part)
+                Link.connection_id == batch.books.id, Link.kind == "customer", Link.remote_id.in_(part)
             )
         ).all()
-        changes = [{"id": row.id, "version": versions[row.remote_id], "synced_at": page.now} for row in found]
-        update_by_id(page.session, table_of(Link), changes)
-        touch(page.session, [row.local_id for row in found], now=page.now)
+        changes = [{"id": row.id, "version": versions[row.remote_id], "synced_at": batch.now} for row in found]
+        update_by_id(batch.session, table_of(Link), changes)
+        touch(batch.session, [row.local_id for row in found], now=batch.now)
 
 
 def grow_tree(work: Work, fetch: Fetch, cursor: str | None) -> str:

@@ -17,9 +17,9 @@ from crm.db import table_of
 from crm.domain.records import DocumentRecord, PaymentRecord, Refusal
 from crm.models import Document, Payment, PaymentApplication
 from crm.services.sync.bulk import upsert
-from crm.services.sync.fetch import Fetch, refuse
+from crm.services.sync.fetch import Fetch, Names, refuse
 from crm.services.sync.stored import as_stored, content_hash, exceeds
-from crm.services.sync.work import Page, Work
+from crm.services.sync.work import Batch, Work
 
 APPLICATIONS = table_of(PaymentApplication)
 
@@ -39,8 +39,7 @@ def reader(kind: str) -> Callable[[Work, Fetch, str | None], str]:
                 fetch.names.store(page)
             for refusal in remote.refusals:
                 refuse(page, refusal)
-            good = [record for record in records if not _refused(page, kind, record)]
-            _store(work, page, kind, good, fetch)
+            take(page, kind, records, fetch.names)
             return page.reached(remote.cursor, done=len(remote.records) + len(remote.refusals))
 
     return read_page
@@ -53,7 +52,15 @@ def _note_total(work: Work, fetch: Fetch, kind: str) -> None:
         page.note(total=total)
 
 
-def _refused(page: Page, kind: str, record: Any) -> bool:
+def take(batch: Batch, kind: str, records: Sequence[Any], names: Names) -> list[str]:
+    """Bring these records to the mirror; answers the remote ids of the customers whose money moved.
+
+    The one way in, whoever read them. An amount our columns cannot hold is refused with a line in the log.
+    """
+    return _store(batch, kind, [record for record in records if not _refused(batch, kind, record)], names)
+
+
+def _refused(batch: Batch, kind: str, record: Any) -> bool:
     amounts = [record.total, *(part.amount for part in getattr(record, "applied", ()))]
     amounts += [getattr(record, name, None) for name in ("balance", "tax", "unapplied")]
     if not any(exceeds(amount) for amount in amounts):
@@ -62,20 +69,21 @@ def _refused(page: Page, kind: str, record: Any) -> bool:
     reason = (
         f"Document {number or record.origin.remote_id} cannot be kept: an amount has more digits than money can have."
     )
-    refuse(page, Refusal(kind, record.origin.remote_id, reason, as_stored(record)))
+    refuse(batch, Refusal(kind, record.origin.remote_id, reason, as_stored(record)))
     return True
 
 
-def _store(work: Work, page: Page, kind: str, records: Sequence[Any], fetch: Fetch) -> None:
+def _store(batch: Batch, kind: str, records: Sequence[Any], names: Names) -> list[str]:
     model: Any = Payment if kind == "payment" else Document
-    where = [model.connection_id == work.books.id, model.remote_id.in_([record.origin.remote_id for record in records])]
+    ids = [record.origin.remote_id for record in records]
+    where = [model.connection_id == batch.books.id, model.remote_id.in_(ids)]
     if kind != "payment":
         where.append(model.kind == kind)
     columns = select(model.id, model.remote_id, model.content_hash, model.version)
-    known = {row.remote_id: row for row in page.session.execute(columns.where(*where))}
+    known = {row.remote_id: row for row in batch.session.execute(columns.where(*where))}
     written, moved = [], []
     for record in records:
-        row, old = _row(work, page, kind, record, fetch), known.get(record.origin.remote_id)
+        row, old = _row(batch, kind, record, names), known.get(record.origin.remote_id)
         if old is None or row["content_hash"] != old.content_hash:
             moved.append(record)
             written.append(row)
@@ -84,40 +92,41 @@ def _store(work: Work, page: Page, kind: str, records: Sequence[Any], fetch: Fet
     fresh = {row["remote_id"] for row in written}
     seen = [row.id for remote_id, row in known.items() if remote_id not in fresh]
     if seen:
-        page.session.execute(
+        batch.session.execute(
             update(table_of(model))
             .where(table_of(model).c.id.in_(seen))
-            .values(seen_at=page.now, seen_run_id=page.run.id)
+            .values(seen_at=batch.now, seen_run_id=batch.run_id)
         )
     by = ("connection_id", "remote_id") if kind == "payment" else ("connection_id", "kind", "remote_id")
-    upsert(page.session, table_of(model), written, by=by, keep=("contact_id",))
+    upsert(batch.session, table_of(model), written, by=by, keep=("contact_id",))
     if kind == "payment":
-        _applications(work, page, moved)
-    page.count(f"{kind}_unchanged", len(records) - len(moved))
-    page.count(f"{kind}_new", sum(1 for record in moved if record.origin.remote_id not in known))
-    page.count(f"{kind}_changed", sum(1 for record in moved if record.origin.remote_id in known))
+        _applications(batch, moved)
+    batch.count(f"{kind}_unchanged", len(records) - len(moved))
+    batch.count(f"{kind}_new", sum(1 for record in moved if record.origin.remote_id not in known))
+    batch.count(f"{kind}_changed", sum(1 for record in moved if record.origin.remote_id in known))
+    return sorted({record.customer.remote_id for record in moved})
 
 
-def _row(work: Work, page: Page, kind: str, record: Any, fetch: Fetch) -> dict[str, Any]:
+def _row(batch: Batch, kind: str, record: Any, names: Names) -> dict[str, Any]:
     stored = as_stored(record)
     shared = {
-        "connection_id": work.books.id,
+        "connection_id": batch.books.id,
         "remote_id": record.origin.remote_id,
         "version": record.origin.version,
         "customer_remote_id": record.customer.remote_id,
         "contact_id": None,
         "date": record.date,
         "void": record.void,
-        "currency": (record.currency or work.books.currency)[:3],
+        "currency": (record.currency or batch.books.currency)[:3],
         "total": record.total,
         "record": stored,
         "content_hash": content_hash(stored),
         "remote_updated_at": record.origin.updated_at,
-        "seen_at": page.now,
-        "seen_run_id": page.run.id,
+        "seen_at": batch.now,
+        "seen_run_id": batch.run_id,
         "gone_at": None,
     }
-    return {**shared, **(_payment(record, fetch) if kind == "payment" else _document(kind, record))}
+    return {**shared, **(_payment(record, names) if kind == "payment" else _document(kind, record))}
 
 
 def _document(kind: str, record: DocumentRecord) -> dict[str, Any]:
@@ -131,22 +140,22 @@ def _document(kind: str, record: DocumentRecord) -> dict[str, Any]:
     }
 
 
-def _payment(record: PaymentRecord, fetch: Fetch) -> dict[str, Any]:
+def _payment(record: PaymentRecord, names: Names) -> dict[str, Any]:
     return {
-        "method": fetch.names.of("payment_method", record.method)[:60],
+        "method": names.of("payment_method", record.method)[:60],
         "reference": record.reference[:60],
         "unapplied": record.unapplied,
     }
 
 
-def _applications(work: Work, page: Page, payments: Sequence[PaymentRecord]) -> None:
+def _applications(batch: Batch, payments: Sequence[PaymentRecord]) -> None:
     """What these payments were applied to, written anew."""
     if not payments:
         return
     ids = [payment.origin.remote_id for payment in payments]
-    page.session.execute(
+    batch.session.execute(
         delete(APPLICATIONS).where(
-            APPLICATIONS.c.connection_id == work.books.id, APPLICATIONS.c.payment_remote_id.in_(ids)
+            APPLICATIONS.c.connection_id == batch.books.id, APPLICATIONS.c.payment_remote_id.in_(ids)
         )
     )
     amounts: dict[tuple[str, str, str], Decimal] = {}
@@ -155,9 +164,9 @@ def _applications(work: Work, page: Page, payments: Sequence[PaymentRecord]) -> 
             place = (payment.origin.remote_id, part.kind[:30], part.remote_id)
             amounts[place] = amounts.get(place, Decimal(0)) + part.amount
     rows = [
-        {"connection_id": work.books.id, "payment_remote_id": payment, "document_kind": kind,
+        {"connection_id": batch.books.id, "payment_remote_id": payment, "document_kind": kind,
          "document_remote_id": document, "amount": amount}
         for (payment, kind, document), amount in amounts.items()
     ]  # fmt: skip
     if rows:
-        page.session.execute(insert(APPLICATIONS), rows)
+        batch.session.execute(insert(APPLICATIONS), rows)

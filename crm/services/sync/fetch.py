@@ -21,11 +21,7 @@ from crm.providers.accounting.base import Accounting
 from crm.providers.accounting.base import Page as RemotePage
 from crm.services.sync.bulk import upsert
 from crm.services.sync.stored import as_stored
-from crm.services.sync.work import Page, Work
-
-UNNAMED = "unnamed"
-"""Noted of a step that met a body without an id: nobody can say then what the books no longer hold."""
-
+from crm.services.sync.work import Batch, Work
 
 MOST_CALLS = 8
 """In any second. QuickBooks' own limit is ten; two are left for what else asks of the same company."""
@@ -123,16 +119,16 @@ class Names:
             return ""
         return ref.name or self.known.get((kind, ref.remote_id), "")
 
-    def store(self, page: Page) -> None:
-        """Write the lists that were read, in the page's transaction."""
-        upsert(page.session, table_of(ListEntry), [
-            {"connection_id": page.run.connection_id, "kind": record.kind, "remote_id": record.origin.remote_id,
+    def store(self, batch: Batch) -> None:
+        """Write the lists that were read, in the open transaction."""
+        upsert(batch.session, table_of(ListEntry), [
+            {"connection_id": batch.books.id, "kind": record.kind, "remote_id": record.origin.remote_id,
              "name": record.name[:255], "active": record.active, "details": as_stored(record.details),
-             "seen_at": page.now}
+             "seen_at": batch.now}
             for record in {(record.kind, record.origin.remote_id): record for record in self.read}.values()
         ], by=("connection_id", "kind", "remote_id"))  # fmt: skip
         for refusal in self.refusals:
-            refuse(page, refusal)
+            refuse(batch, refusal)
 
     def _load(self, work: Work) -> None:
         entries = select(ListEntry.kind, ListEntry.remote_id, ListEntry.name)
@@ -141,12 +137,12 @@ class Names:
         end_reading()
 
 
-def refuse(page: Page, refusal: Refusal) -> None:
+def refuse(batch: Batch, refusal: Refusal) -> None:
     """Keep a body that could not be read, with the reason, and go on."""
-    page.count("refused")
+    batch.count("refused")
     if not refusal.remote_id:
-        page.note(**{UNNAMED: True})
-    page.log(
+        batch.met_unnamed()
+    batch.log(
         "record_refused", refusal.reason, level="warning", kind=refusal.kind, remote_id=refusal.remote_id[:40],
         details={"body": as_stored(refusal.body)},
     )  # fmt: skip

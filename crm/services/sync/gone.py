@@ -18,9 +18,9 @@ from crm.models import Customer, Document, Payment, SyncRun
 from crm.services import timeline
 from crm.services.sync.bulk import update_by_id
 from crm.services.sync.enrich import touch
-from crm.services.sync.fetch import UNNAMED, Fetch
+from crm.services.sync.fetch import Fetch
 from crm.services.sync.links import drop_drafts, refresh_link_states
-from crm.services.sync.work import Page, Work
+from crm.services.sync.work import UNNAMED, Batch, Work
 
 PAGE = 100
 WORDS = {"invoice": "Invoice", "payment": "Payment", "credit_memo": "Credit memo", "estimate": "Estimate"}
@@ -37,7 +37,7 @@ def confirm(*kinds: str) -> Callable[[Work, Fetch, str | None], str]:
         end_reading()
         there = _still_there(fetch, kind, unseen)
         with work.page() as page:
-            _mark(work, page, kind, [row for row in unseen if row.remote_id not in there])
+            mark(page, kind, [row for row in unseen if row.remote_id not in there])
             following = [*complete, ""][complete.index(kind) + 1] if kind else ""
             if len(unseen) == PAGE:
                 return page.reached(f"{kind}:{unseen[-1].id}", done=len(unseen))
@@ -77,23 +77,33 @@ def _still_there(fetch: Fetch, kind: str, rows: Sequence[Any]) -> set[str]:
     return set(wanted) if "" in there else there
 
 
-def _mark(work: Work, page: Page, kind: str, rows: Sequence[Any]) -> None:
+def rows_of(batch: Batch, kind: str, remote_ids: Sequence[str]) -> Sequence[Any]:
+    """The mirrored rows of these ids that are not known to be gone, as `mark` wants them."""
+    model = _model(kind)
+    where = [model.connection_id == batch.books.id, model.remote_id.in_(remote_ids), model.gone_at.is_(None)]
+    if model is Document:
+        where.append(Document.kind == kind)
+    return batch.session.execute(select(*_columns(model)).where(*where).order_by(model.id)).all()
+
+
+def mark(batch: Batch, kind: str, rows: Sequence[Any]) -> None:
+    """These are gone from the books: out of the figures, told where they were shown. The caller has made sure."""
     if not rows:
         return
     sentences = [_sentence(kind, row) for row in rows]
     # Without its hash a row that comes back is taken for changed, and written anew whole.
-    gone = {"gone_at": page.now, "content_hash": ""}
+    gone = {"gone_at": batch.now, "content_hash": ""}
     if kind == "customer":
-        _mark_customers(page, rows, gone)
+        _mark_customers(batch, rows, gone)
     else:
-        update_by_id(page.session, table_of(_model(kind)), [{"id": row.id, **gone} for row in rows])
+        update_by_id(batch.session, table_of(_model(kind)), [{"id": row.id, **gone} for row in rows])
     for row, sentence in zip(rows, sentences, strict=True):
-        page.log("record_gone", sentence, kind=kind, remote_id=row.remote_id, contact_id=row.contact_id)
+        batch.log("record_gone", sentence, kind=kind, remote_id=row.remote_id, contact_id=row.contact_id)
     timeline.add_many([
-        timeline.row(row.contact_id, verb="gone", summary=sentence, actor=work.books.actor, now=page.now)
+        timeline.row(row.contact_id, verb="gone", summary=sentence, actor=batch.books.actor, now=batch.now)
         for row, sentence in zip(rows, sentences, strict=True) if row.contact_id
     ])  # fmt: skip
-    page.count("gone", len(rows))
+    batch.count("gone", len(rows))
 
 
 def _sentence(kind: str, row: Any) -> str:
@@ -102,15 +112,15 @@ def _sentence(kind: str, row: Any) -> str:
     return " ".join((WORDS[kind], row.name or f"with id {row.remote_id}", "was deleted in QuickBooks."))
 
 
-def _mark_customers(page: Page, rows: Sequence[Any], gone: dict[str, Any]) -> None:
+def _mark_customers(batch: Batch, rows: Sequence[Any], gone: dict[str, Any]) -> None:
     """They owe nothing any more. Links stay; who waited for a decision or a contact needs none now."""
     undecided = [row.id for row in rows if row.match_state in ("new", "review")]
-    proposed = drop_drafts(page.session, undecided)
-    update_by_id(page.session, table_of(Customer), [
+    proposed = drop_drafts(batch.session, undecided)
+    update_by_id(batch.session, table_of(Customer), [
         {"id": row.id, "active": False, "balance": None, "balance_with_jobs": None,
          "match_state": "ignored" if row.match_state in ("new", "review") else row.match_state, **gone}
         for row in rows
     ])  # fmt: skip
     contacts = [row.contact_id for row in rows if row.contact_id]
-    refresh_link_states(page.session, [*proposed, *contacts], now=page.now)
-    touch(page.session, contacts, now=page.now)
+    refresh_link_states(batch.session, [*proposed, *contacts], now=batch.now)
+    touch(batch.session, contacts, now=batch.now)

@@ -26,6 +26,8 @@ from crm.services.audit import Actor
 
 LEASE = timedelta(minutes=3)
 """Longer than a page takes; a worker that died is replaced after this time."""
+UNNAMED = "unnamed"
+"""Noted of a step that met a body without an id: nobody can say then what the books no longer hold."""
 END = "end"
 """Cursor of a step that is through: stored with its last page, so that a restart does not begin it again."""
 
@@ -72,20 +74,48 @@ def books_of(connection: Connection) -> Books:
 
 
 @dataclass(slots=True)
-class Page:
-    """One open transaction of a run: counts gathered here are stored with it."""
+class Batch:
+    """One open transaction in which records of the books are taken: by an import, by the inbox, or after a write."""
 
     session: Session
-    run: SyncRun
+    books: Books
     now: datetime
+    trigger: str = ""
+    """What the sync log names as the cause; empty for a run, which has its own."""
     counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def run_id(self) -> int | None:
+        return None
 
     def count(self, name: str, number: int = 1) -> None:
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
 
+    def met_unnamed(self) -> None:
+        """A body without an id: only a complete read draws conclusions from what it did not see."""
+
     def log(self, event: str, message: str, *, level: str = "info", **more: Any) -> None:
-        self.session.add(log_entry(self.run, event, message, now=self.now, level=level, **more))
+        """A line of the sync log; what was read is said to have come in, unless `more` says otherwise."""
+        line: dict[str, Any] = {"direction": "in", "trigger": self.trigger} | more
+        self.session.add(SyncLogEntry(
+            connection_id=self.books.id, run_id=self.run_id, at=self.now, level=level, event=event, message=message,
+            **line,
+        ))  # fmt: skip
+
+
+@dataclass(slots=True)
+class Page(Batch):
+    """The batch of a page of an import: counts gathered here are stored with its run."""
+
+    run: SyncRun = field(kw_only=True)
+
+    def met_unnamed(self) -> None:
+        self.note(**{UNNAMED: True})
+
+    @property
+    def run_id(self) -> int | None:
+        return self.run.id
 
     def note(self, **values: Any) -> None:
         """Remember something of the present step beside its figures."""
@@ -119,7 +149,7 @@ class Work:
             run = self.held(session)
             if run.state == "cancelling":
                 raise Cancelled
-            page = Page(session, run, now)
+            page = Page(session, self.books, now, run=run)
             page.count("calls", self.calls)
             yield page
             names = {*run.counts, *page.counts}
