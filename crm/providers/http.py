@@ -14,6 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -75,6 +76,8 @@ class Attempt:
 
 
 OnAttempt = Callable[[Attempt], None]
+Gate = Callable[[], AbstractContextManager[None]]
+"""Entered before each attempt is sent, left when it is answered. Raises `RateLimited` to keep it from being sent."""
 
 
 class Bearer(AuthBase):
@@ -148,8 +151,8 @@ def read(
         wait = answer.retry_after
         if not left or answer.status not in REPEATABLE or (wait or 0) > PATIENCE:
             return answer
-        if answer.status == 429 and wait is None:
-            return answer  # a throttle that names no end is not sat out inside a call
+        if answer.status == 429 and (wait is None or "gate" in options):
+            return answer  # not sat out inside a call: one that names no end, or that others must hear of
         sleep(wait if wait is not None else _pause(repeat - left))
     raise AssertionError("unreachable: the last round returns or raises")
 
@@ -168,19 +171,21 @@ def _send(
     changes: bool = False,
     timeout: Timeout = TIMEOUT,
     on_attempt: OnAttempt | None = None,
+    gate: Gate = nullcontext,
     secrets: Iterable[str] = (),
     **options: Any,
 ) -> Answer:
     session = _pool(service)[1]
-    started = time.monotonic()
     attempt, failure = Attempt(None, "", 0), None
-    try:
-        with session.request(method, url, timeout=timeout, allow_redirects=False, **options) as response:
-            answer = answer_of(response)
-        attempt = Attempt(answer.status, answer.trace_id, elapsed_ms(started))
-    except requests.RequestException as error:
-        failure = failed(error, url, changes=changes, secrets=secrets)
-        attempt = Attempt(None, "", elapsed_ms(started), type(error).__name__)
+    with gate():
+        started = time.monotonic()
+        try:
+            with session.request(method, url, timeout=timeout, allow_redirects=False, **options) as response:
+                answer = answer_of(response)
+            attempt = Attempt(answer.status, answer.trace_id, elapsed_ms(started))
+        except requests.RequestException as error:
+            failure = failed(error, url, changes=changes, secrets=secrets)
+            attempt = Attempt(None, "", elapsed_ms(started), type(error).__name__)
     if on_attempt:
         on_attempt(attempt)
     if failure:

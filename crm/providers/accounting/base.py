@@ -8,6 +8,7 @@ says what every provider keeps to.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -79,6 +80,14 @@ class CallInfo:
 
 
 OnCall = Callable[[CallInfo], None]
+Admit = Callable[[str], AbstractContextManager[None]]
+"""(operation) -> entered before each request to the books is sent (`batch` for one of many writes), repetitions
+included, and left when its answer is here. Raises `RateLimited` to keep it from being sent."""
+
+
+def unlimited(_: str) -> AbstractContextManager[None]:
+    """For callers that keep no count."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
