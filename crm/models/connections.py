@@ -59,6 +59,8 @@ class Connection(Base):
     preferences: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     read_at: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     """Kind -> when the last complete read of it began (ISO, UTC): what the mirror is as of."""
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Nobody calls the company before this moment: it said that there were too many calls."""
     customers_there: Mapped[int | None] = mapped_column()
     """How many customers the books held when it was connected: what the first import has before it, about."""
 
