@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from crm.providers.accounting.base import Accounting, CallInfo, Config, OAuth, OnCall, Spec
+from crm.providers.accounting.base import Accounting, Admit, Body, CallInfo, Config, OAuth, OnCall, Spec, unlimited
+from crm.providers.accounting.quickbooks import bodies
 from crm.providers.accounting.quickbooks.oauth import QuickBooksOAuth
 from crm.providers.accounting.quickbooks.provider import SPEC as QUICKBOOKS
 from crm.providers.accounting.quickbooks.provider import QuickBooks
@@ -22,11 +23,12 @@ class Provider:
     oauth: Callable[..., OAuth]
     """(config, *, now, on_call)"""
     books: Callable[..., Accounting]
-    """(config, *, realm_id, access_token, on_call)"""
+    """(config, *, realm_id, access_token, on_call, admit)"""
+    body: Body
 
 
 PROVIDERS: dict[str, Provider] = {
-    QUICKBOOKS.name: Provider(QUICKBOOKS, QuickBooksOAuth, QuickBooks),
+    QUICKBOOKS.name: Provider(QUICKBOOKS, QuickBooksOAuth, QuickBooks, bodies.body),
 }
 
 
@@ -43,9 +45,19 @@ def oauth(name: str, config: Config, now: Callable[[], datetime], on_call: OnCal
 
 
 def open_books(
-    name: str, config: Config, *, realm_id: str, access_token: str, on_call: OnCall = _unheard
+    name: str,
+    config: Config,
+    *,
+    realm_id: str,
+    access_token: str,
+    on_call: OnCall = _unheard,
+    admit: Admit = unlimited,
 ) -> Accounting:
-    return _provider(name).books(config, realm_id=realm_id, access_token=access_token, on_call=on_call)
+    return _provider(name).books(config, realm_id=realm_id, access_token=access_token, on_call=on_call, admit=admit)
+
+
+def body(name: str) -> Body:
+    return _provider(name).body
 
 
 def _provider(name: str) -> Provider:

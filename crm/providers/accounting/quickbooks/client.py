@@ -1,8 +1,9 @@
 """Thin client of QuickBooks' REST API: one company, one access token, one answer per call.
 
 The provider calls it; it returns parsed bodies with every number exact (`int` or `Decimal`, never float) and raises
-our errors only. It reads; reads are repeated twice on 5xx, broken connections and short throttles. Queries go out by
-POST, so that names and ids stay out of addresses and long `IN` lists fit. It knows no records and refreshes no token.
+our errors only. Reads are repeated twice on 5xx, broken connections and short throttles; writes go out as batches,
+each once, under a key by which QuickBooks knows a repetition. Queries go out by POST, so that names and ids stay out
+of addresses and long `IN` lists fit. It knows no records and refreshes no token.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from crm.domain.errors import ProviderError, UnexpectedAnswer
 from crm.providers import http
-from crm.providers.accounting.base import CallInfo, OnCall
-from crm.providers.accounting.quickbooks.errors import error_from, faults_in
+from crm.providers.accounting.base import Admit, CallInfo, OnCall, unlimited
+from crm.providers.accounting.quickbooks.errors import error_from, faults_in, write_error
 
 SERVICE = "quickbooks-api"
 API = "https://quickbooks.api.intuit.com"
@@ -29,12 +31,15 @@ REPEAT = 2
 
 
 class Client:
-    """Calls to one company. `on_call` hears of every request sent, repetitions included."""
+    """Calls to one company. `on_call` hears of every request sent, repetitions included; `admit` is asked before."""
 
-    def __init__(self, api_url: str, *, realm_id: str, access_token: str, on_call: OnCall) -> None:
+    def __init__(
+        self, api_url: str, *, realm_id: str, access_token: str, on_call: OnCall, admit: Admit = unlimited
+    ) -> None:
         self._base = f"{api_url.rstrip('/')}/v3/company/{quote(realm_id, safe='')}"
         self._token = access_token
         self._on_call = on_call
+        self._admit = admit
 
     def read(self, entity: str, remote_id: str = "") -> Mapping[str, Any]:
         """One object by id; Preferences have none. Raises `Gone` for a deleted transaction."""
@@ -58,19 +63,44 @@ class Client:
             raise UnexpectedAnswer("QuickBooks answered a count without a number.")
         return total
 
+    def batch(self, content: bytes, *, key: str) -> http.Answer:
+        """The answer to a batch of writes, sent once. Raises `OutcomeUnknown` when it may have been carried out."""
+        attempts: list[http.Attempt] = []
+        error: ProviderError | None = None
+        try:
+            answer = http.write(
+                SERVICE,
+                "POST",
+                f"{self._base}/batch",
+                gate=partial(self._admit, "batch"),
+                **self._options("batch", {"requestid": key}, content, "application/json", attempts),
+            )
+            if answer.status != 200 or not _is_batch(parsed(answer.content)):
+                error = write_error(answer, secrets=(self._token,))
+        except ProviderError as failed:
+            error = failed
+        self._report("batch", attempts, error, metered=False)
+        if error:
+            raise error
+        return answer
+
     def _query(self, statement: str) -> Mapping[str, Any]:
-        answer = self._call("query", "POST", "query", statement.encode(), "application/text")
+        answer = self._call("query", "POST", "query", data=statement.encode(), content_type="application/text")
         found = answer.get("QueryResponse")
         if not isinstance(found, Mapping):
             raise UnexpectedAnswer("QuickBooks answered a query without a result.")
         return found
 
     def _call(
-        self, operation: str, method: str, path: str, data: bytes | None = None, content_type: str = ""
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        content_type: str = "",
     ) -> Mapping[str, Any]:
-        headers = {"Accept": "application/json"}
-        if content_type:
-            headers["Content-Type"] = content_type
         attempts: list[http.Attempt] = []
         error: ProviderError | None = None
         body: Mapping[str, Any] = {}
@@ -79,39 +109,62 @@ class Client:
                 SERVICE,
                 method,
                 f"{self._base}/{path}",
-                params={"minorversion": MINOR_VERSION},
-                data=data,
-                headers=headers,
-                auth=http.Bearer(self._token),
-                timeout=TIMEOUT,
                 repeat=REPEAT,
-                secrets=(self._token,),
-                on_attempt=attempts.append,
+                gate=partial(self._admit, operation),
+                **self._options(operation, params or {}, data, content_type, attempts),
             )
             body = self._understand(answer)
         except ProviderError as failed:
             error = failed
-        self._report(operation, attempts, error)
+        self._report(operation, attempts, error, metered=True)
         if error:
             raise error
         return body
 
+    def _options(
+        self,
+        operation: str,
+        params: Mapping[str, str],
+        data: bytes | None,
+        content_type: str,
+        attempts: list[http.Attempt],
+    ) -> dict[str, Any]:
+        headers = {"Accept": "application/json"}
+        if content_type:
+            headers["Content-Type"] = content_type
+        return {
+            "params": {"minorversion": MINOR_VERSION, **params},
+            "data": data,
+            "headers": headers,
+            "auth": http.Bearer(self._token),
+            "timeout": TIMEOUT,
+            "secrets": (self._token,),
+            "on_attempt": attempts.append,
+            "gate": partial(self._admit, operation),
+        }
+
     def _understand(self, answer: http.Answer) -> Mapping[str, Any]:
         """The body of a success; HTTP 200 may hold a fault, or a page of a proxy."""
-        body = _parsed(answer.content)
+        body = parsed(answer.content)
         if answer.status != 200 or not isinstance(body, Mapping) or faults_in(body):
             raise error_from(answer, secrets=(self._token,))
         return body
 
-    def _report(self, operation: str, attempts: list[http.Attempt], error: ProviderError | None) -> None:
-        """Intuit meters reads that succeed (CorePlus)."""
+    def _report(
+        self, operation: str, attempts: list[http.Attempt], error: ProviderError | None, *, metered: bool
+    ) -> None:
+        """Intuit meters reads that succeed (CorePlus), writes never (Core)."""
         for number, attempt in enumerate(attempts, start=1):
             last = number == len(attempts)
             failure = attempt.error or (type(error).__name__ if error and last else "")
             if not failure and attempt.status != 200:
                 failure = f"HTTP {attempt.status}"
-            metered = attempt.status == 200 and not failure
-            self._on_call(CallInfo(operation, metered, attempt.status, attempt.trace_id, attempt.duration_ms, failure))
+            counts = metered and attempt.status == 200 and not failure
+            self._on_call(CallInfo(operation, counts, attempt.status, attempt.trace_id, attempt.duration_ms, failure))
+
+
+def _is_batch(body: Any) -> bool:
+    return isinstance(body, Mapping) and isinstance(body.get("BatchItemResponse"), list)
 
 
 def exact(content: bytes | str) -> Any:
@@ -119,7 +172,7 @@ def exact(content: bytes | str) -> Any:
     return json.loads(content, parse_float=Decimal, parse_constant=_no_number)
 
 
-def _parsed(content: bytes) -> Any:
+def parsed(content: bytes) -> Any:
     """None for what is not JSON. The parser's exception, which holds the whole text, ends here."""
     try:
         return exact(content)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -25,6 +25,7 @@ from crm.domain.errors import (
     InvalidValue,
     MissingReference,
     NeedsReconnect,
+    OutcomeUnknown,
     PermissionLost,
     ProviderError,
     RateLimited,
@@ -112,6 +113,10 @@ TABLE: dict[int, tuple[type[ProviderError], str]] = {
     10100: (UnexpectedAnswer, "QuickBooks found the answer too large."),
 }  # fmt: skip
 
+#: What says that the service did not even begin; any other trouble of its own may come after a write was done.
+NOT_DONE = frozenset({130, 140, 150})
+UNKNOWN = "QuickBooks had trouble answering. Whether the change arrived is not known."
+
 #: Where an answer names no code: by HTTP status.
 BY_STATUS: dict[int, tuple[type[ProviderError], str]] = {
     401: _SIGN_IN,
@@ -170,8 +175,36 @@ def faults_in_xml(text: str) -> tuple[Fault, ...]:
 
 def error_from(answer: Answer, *, secrets: Iterable[str] = ()) -> ProviderError:
     """Our error for an answer that is not success."""
-    faults = _faults(answer)
-    secrets = tuple(secrets)
+    return _error(_faults(answer), answer, tuple(secrets))
+
+
+def item_error(item: Mapping[str, Any], answer: Answer, *, secrets: Iterable[str] = ()) -> ProviderError:
+    """Our error for one refused item of a batch, whose answer was a success as a whole.
+
+    An item has no status of its own: a fault of the system counts as 500, any other as 400. One of the system leaves
+    open whether the item was written: `OutcomeUnknown`, so that it is asked again with the same key.
+    """
+    faults = faults_in(item)
+    of_system = str(_member(_member(item, "fault") or {}, "type") or "").casefold().startswith("system")
+    error = _error(faults, replace(answer, status=500 if of_system else 400), tuple(secrets))
+    if type(error) is Unavailable and not any(fault.number in NOT_DONE for fault in faults):
+        return OutcomeUnknown(f"{UNKNOWN} {error}", cause=error.cause)
+    return error
+
+
+def write_error(answer: Answer, *, secrets: Iterable[str] = ()) -> ProviderError:
+    """Our error for an answer to a write as a whole that is not success.
+
+    Refusals at the gate (sign-in, throttle, 4xx) did nothing. A 5xx, a page of a proxy or an answer cut short may come
+    after the work was done there: `OutcomeUnknown`.
+    """
+    error = error_from(answer, secrets=secrets)
+    if type(error) is Unavailable and not any(fault.number in NOT_DONE for fault in _faults(answer)):
+        return OutcomeUnknown(UNKNOWN, cause=error.cause)
+    return error
+
+
+def _error(faults: tuple[Fault, ...], answer: Answer, secrets: tuple[str, ...]) -> ProviderError:
     chosen = next((fault for fault in faults if fault.number in TABLE), faults[0] if faults else None)
     kind, sentence = _meaning(chosen, answer.status, spoke=bool(faults))
     cause = _cause(chosen, faults, answer, secrets)

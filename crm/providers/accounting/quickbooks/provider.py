@@ -2,7 +2,7 @@
 
 Pages come ordered by id with inactive names included, one page in memory at a time. A page starts on the last row of
 the page before: where that row is no longer there, rows were removed meanwhile and the scan steps back one page, so
-that none is passed over (a row may then come twice). Nothing is written to QuickBooks.
+that none is passed over (a row may then come twice). What is written goes out as `pushing` makes it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Any
 
 from crm.domain.errors import UnexpectedAnswer
 from crm.domain.records import CompanyRecord, Record, Refusal
-from crm.providers.accounting.base import Config, OnCall, Page, Spec
+from crm.providers.accounting.base import Admit, Config, Draft, OnCall, Page, Pushed, Spec, unlimited
 from crm.providers.accounting.quickbooks import mapper
-from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal
+from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS
+from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal, parsed
+from crm.providers.accounting.quickbooks.pushing import PUSH_SIZE, batch_of, outcomes
 
 PAGE_SIZE = 1000
 """The most QuickBooks gives; left unsaid it gives 100."""
@@ -28,6 +30,8 @@ SPEC = Spec(
     title="QuickBooks Online",
     kinds=tuple(kind for kind in mapper.ENTITIES if kind != "company"),
     page_size=PAGE_SIZE,
+    push_size=PUSH_SIZE,
+    push_kinds=PUSH_KINDS,
 )
 
 
@@ -36,10 +40,13 @@ class QuickBooks:
 
     spec = SPEC
 
-    def __init__(self, config: Config, *, realm_id: str, access_token: str, on_call: OnCall) -> None:
+    def __init__(
+        self, config: Config, *, realm_id: str, access_token: str, on_call: OnCall, admit: Admit = unlimited
+    ) -> None:
         api_url = config.api_url or (API_SANDBOX if config.sandbox else API)
         self._realm_id = realm_id
-        self._client = Client(api_url, realm_id=realm_id, access_token=access_token, on_call=on_call)
+        self._secrets = (access_token,)
+        self._client = Client(api_url, realm_id=realm_id, access_token=access_token, on_call=on_call, admit=admit)
 
     def company(self) -> CompanyRecord:
         body = self._client.read("CompanyInfo", self._realm_id)
@@ -82,6 +89,13 @@ class QuickBooks:
                 f"SELECT * FROM {_source(kind, f'Id IN ({listed})')} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
             )
         return _page(kind, rows, cursor=None)
+
+    def push(self, drafts: Sequence[Draft], *, key: str) -> Sequence[Pushed]:
+        content = batch_of(drafts, key=key)
+        if not drafts:
+            return ()
+        answer = self._client.batch(content, key=key)
+        return outcomes(drafts, parsed(answer.content), answer, secrets=self._secrets)
 
 
 def _page(kind: str, rows: Sequence[Mapping[str, Any]], *, cursor: str | None) -> Page:
