@@ -72,7 +72,6 @@ class Client:
                 SERVICE,
                 "POST",
                 f"{self._base}/batch",
-                gate=partial(self._admit, "batch"),
                 **self._options("batch", {"requestid": key}, content, "application/json", attempts),
             )
             if answer.status != 200 or not _is_batch(parsed(answer.content)):
@@ -110,7 +109,6 @@ class Client:
                 method,
                 f"{self._base}/{path}",
                 repeat=REPEAT,
-                gate=partial(self._admit, operation),
                 **self._options(operation, params or {}, data, content_type, attempts),
             )
             body = self._understand(answer)
