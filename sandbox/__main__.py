@@ -28,6 +28,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--client-secret", default="sandbox-secret")
     parser.add_argument("--verifier-token", default="sandbox-verifier")
     parser.add_argument("--access-seconds", type=int, default=3600, help="life of an access token")
+    parser.add_argument("--grace-seconds", type=int, default=0, help="how long a replaced refresh token still works")
     parser.add_argument("--no-throttle", action="store_true", help="do not limit requests per second and minute")
     parser.add_argument("--reset", action="store_true", help="forget what is there and generate afresh")
     return parser.parse_args()
@@ -43,6 +44,7 @@ def main() -> int:
         data=given.data, port=given.port, size=given.size, seed=given.seed, companies=given.companies,
         app_url=given.app_url, webhook_format=given.webhook_format, client_id=given.client_id,
         client_secret=given.client_secret, verifier_token=given.verifier_token, access_seconds=given.access_seconds,
+        grace_seconds=given.grace_seconds,
         throttle=OFF if given.no_throttle else Throttle(),
     )  # fmt: skip
     try:

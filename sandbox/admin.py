@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from sandbox import exact
+from sandbox import api, exact, faults, rules
 from sandbox.entities import ENTITIES
 from sandbox.settings import Throttle
 
@@ -33,7 +33,11 @@ def shown_trouble() -> Response:
 @blueprint.post("/trouble")
 def set_trouble() -> tuple[Response, int]:
     try:
-        _sandbox().script.set(request.get_json())
+        asked = request.get_json()
+        if isinstance(asked, dict):  # {"seed": 7, "rules": [...]}
+            _sandbox().script.seed(int(asked.get("seed", 7)))
+            asked = asked.get("rules", [])
+        _sandbox().script.set(asked)
     except ValueError as error:
         return jsonify(error=str(error)), 400
     return jsonify(_sandbox().script.shown()), 200
@@ -105,17 +109,19 @@ def _webhooks() -> dict:
         "delivered": postman.delivered,
         "failed": postman.failed,
         "last_error": postman.last_error,
+        "lost": postman.lost,
     }
 
 
 @blueprint.route("/webhooks", methods=["GET", "POST"])
 def webhooks() -> tuple[Response, int]:
-    """State of delivery; POST any of url, format (cloudevents or legacy), paused."""
+    """State of delivery; POST any of url, format (cloudevents or legacy), paused, and the chances of misconduct: lose,
+    repeat, shuffle (0 to 1)."""
     if request.method == "POST":
         asked = request.get_json()
         if asked.get("format", "legacy") not in ("cloudevents", "legacy"):
             return jsonify(error="format must be cloudevents or legacy"), 400
-        for name in ("url", "format", "paused"):
+        for name in ("url", "format", "paused", "lose", "repeat", "shuffle"):
             if name in asked:
                 setattr(_sandbox().postman, name, asked[name])
         _sandbox().postman.wake()
@@ -126,6 +132,26 @@ def webhooks() -> tuple[Response, int]:
 def flush() -> Response:
     """Deliver all that is queued now, retries included."""
     return jsonify(arrived=_sandbox().postman.deliver(everything=True), **_webhooks())
+
+
+@blueprint.post("/perform")
+def perform() -> tuple[Response, int]:
+    """One write as the owner makes it in QuickBooks itself: no token, no trouble, no throttle, but the same rules.
+
+    Body {"entity", "operation", "body", "realm"}; an update without Id's SyncToken takes the one that is in force.
+    """
+    asked = request.get_json()
+    realm = str(asked.get("realm") or _sandbox().store.companies()[0][0])
+    entity, operation, body = asked["entity"], asked.get("operation", "update"), dict(asked["body"])
+    try:
+        with _sandbox().store.writing(realm) as books:
+            if body.get("Id") and "SyncToken" not in body:
+                body["SyncToken"] = exact.loads(rules.read(books, entity, body["Id"]))["SyncToken"]
+            record = api.perform(books, entity, operation, body, frozenset())
+    except faults.Fault as fault:
+        return jsonify(error=fault.error()), 400
+    _sandbox().postman.wake()
+    return Response(exact.dumps(record), mimetype="application/json"), 200
 
 
 @blueprint.get("/state")

@@ -114,6 +114,7 @@ def token() -> tuple[Response, int]:
             if not form.get("refresh_token"):
                 raise Refused("invalid_request")
             given = _authority().refresh(form["refresh_token"])
+            current_app.extensions["sandbox"].counters.add(given.realm, "refresh")
         else:
             raise Refused("unsupported_grant_type")
     except Refused as refused:

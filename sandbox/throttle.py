@@ -60,7 +60,7 @@ class Counters:
             counts = {realm: dict(kinds) for realm, kinds in self._counts.items()}
         for kinds in counts.values():
             reads = sum(number for kind, number in kinds.items() if kind in READS)
-            apart = READS | {"batch", "throttled", "refused"}
+            apart = READS | {"batch", "throttled", "refused", "refresh"}
             kinds |= {"coreplus": reads, "core": sum(n for kind, n in kinds.items() if kind not in apart)}
         return counts
 

@@ -2,10 +2,12 @@
 
 A script is a JSON list of rules, set through POST /_sandbox/trouble. A rule matches by ``path`` (regular expression),
 ``method``, ``realm`` and ``entity`` (also the one a query names), lets ``skip`` matches pass, then strikes ``count``
-times (default 1, null for ever). Actions that strike before anything is done: latency, throttle, status, html,
-drop_before, expire_tokens, revoke_tokens; after everything is committed: drop_after, status_after, body.
+times (default 1, null for ever), each time with its ``chance`` (default 1; the dice are seeded). Actions that strike
+before anything is done: latency, throttle, status, html, drop_before, expire_tokens, revoke_tokens; after everything
+is committed: drop_after, status_after, body.
 """
 
+import random
 import re
 import threading
 import time
@@ -26,6 +28,7 @@ class Rule:
     entity: str = ""
     count: int | None = 1
     skip: int = 0
+    chance: float = 1.0
     seconds: float = 1.0
     status: int = 503
     body: str = ""
@@ -46,6 +49,12 @@ class Script:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
+        self._dice = random.Random(7)
+
+    def seed(self, number: int) -> None:
+        """The same seed and the same requests in the same order are struck alike."""
+        with self._lock:
+            self._dice.seed(number)
 
     def set(self, rules: list[dict]) -> None:
         """Replace the script. Raises ValueError with a sentence for a rule that cannot be read."""
@@ -79,6 +88,8 @@ class Script:
                     continue
                 if rule.skip > 0:
                     rule.skip -= 1
+                    continue
+                if rule.chance < 1 and self._dice.random() >= rule.chance:
                     continue
                 rule.count = None if rule.count is None else rule.count - 1
                 rule.struck += 1

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import random
 import threading
 import time
 import uuid
@@ -85,6 +86,13 @@ class Postman:
     url: str | None = None
     format: str = "cloudevents"
     paused: bool = False
+    lose: float = 0.0
+    """Chance that a delivery is never made, though it counts as delivered: webhooks do get lost."""
+    repeat: float = 0.0
+    """Chance that a delivery is made twice."""
+    shuffle: float = 0.0
+    """Chance that the events of a delivery stand in another order."""
+    lost: int = 0
     delivered: int = 0
     failed: int = 0
     last_error: str = ""
@@ -92,6 +100,7 @@ class Postman:
     _stop: threading.Event = field(default_factory=threading.Event)
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
+    _dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def __post_init__(self) -> None:
         self.format = self.settings.webhook_format
@@ -169,6 +178,16 @@ class Postman:
 
     def _post(self, notices: list[Notice]) -> str:
         """Deliver one body; an empty text when the app took it, else what went wrong."""
+        if self._dice.random() < self.lose:
+            self.lost += len(notices)
+            return ""
+        if self._dice.random() < self.shuffle:
+            notices = self._dice.sample(notices, len(notices))
+        if self._dice.random() < self.repeat:
+            self._send(notices)
+        return self._send(notices)
+
+    def _send(self, notices: list[Notice]) -> str:
         as_events = self.format == "cloudevents"
         body = json.dumps(cloudevents(notices) if as_events else legacy(notices), separators=(",", ":")).encode()
         headers = {

@@ -88,3 +88,24 @@ def test_one_connection_serves_many_requests_without_stalls(api: Api):
     for _ in range(50):
         assert api.call("GET", "preferences").status_code == 200
     assert (time.monotonic() - started) / 50 < 0.03, "a delayed acknowledgement costs 40 ms each"
+
+
+def test_a_chance_strikes_some_and_the_same_again_with_the_same_seed(api: Api):
+    def struck() -> list[int]:
+        rule = {"action": "status", "status": 503, "count": None, "chance": 0.5, "path": "^/v3/"}
+        requests.post(f"{api.served.url}/_sandbox/trouble", json={"seed": 3, "rules": [rule]}, timeout=5)
+        return [api.call("GET", "preferences").status_code for _ in range(20)]
+
+    first = struck()
+    assert set(first) == {200, 503} and struck() == first
+
+
+def test_the_owner_writes_by_the_rules_without_token_or_trouble(api: Api):
+    made = api.customer("Written by hand")
+    script(api, {"action": "status", "count": None, "path": "^/v3/"})
+    url = f"{api.served.url}/_sandbox/perform"
+    given = {"entity": "Customer", "operation": "update", "body": {"Id": made["Id"], "sparse": True, "Notes": "so"}}
+    assert requests.post(url, json=given, timeout=5).json()["Notes"] == "so"
+    taken = {"entity": "Customer", "operation": "create", "body": {"DisplayName": "Written by hand"}}
+    refused = requests.post(url, json=taken, timeout=5)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "6240")
