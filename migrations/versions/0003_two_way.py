@@ -353,8 +353,7 @@ def upgrade():
         batch_op.add_column(sa.Column("written_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("merged_from", sa.String(length=40), nullable=False, server_default=""))
 
-    with op.batch_alter_table("connections", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("held_until", UtcDateTime(), nullable=True))
+    op.add_column("connections", sa.Column("held_until", UtcDateTime(), nullable=True))
 
     with op.batch_alter_table("sync_log_entries", schema=None) as batch_op:
         batch_op.add_column(sa.Column("direction", sa.String(length=5), nullable=False, server_default=""))
@@ -373,8 +372,8 @@ def downgrade():
         batch_op.drop_column("trigger")
         batch_op.drop_column("direction")
 
-    with op.batch_alter_table("connections", schema=None) as batch_op:
-        batch_op.drop_column("held_until")
+    # Not as a batch: SQLite would make the table anew, and dropping the old one deletes all that hangs on it.
+    op.drop_column("connections", "held_until")
 
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.drop_column("merged_from")
