@@ -1,7 +1,8 @@
 """The accounting providers by name: the one place where services get an adapter without naming a vendor.
 
-`oauth` gives the port that gets and renews a grant, `open_books` the port that reads one company's books. Another
-provider joins by a line in `PROVIDERS`. An unknown name is a `ValueError`: names come from our own tables.
+`oauth` gives the port that gets and renews a grant, `open_books` the port that reads and writes one company's books,
+`body` makes what is written, `webhooks` reads what is posted. Another provider joins by a line in `PROVIDERS`. An
+unknown name is a `ValueError`: names come from our own tables.
 """
 
 from __future__ import annotations
@@ -10,8 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from crm.providers.accounting.base import Accounting, Admit, Body, CallInfo, Config, OAuth, OnCall, Spec, unlimited
-from crm.providers.accounting.quickbooks import bodies
+from crm.providers.accounting.base import (
+    Accounting,
+    Admit,
+    Body,
+    CallInfo,
+    Config,
+    OAuth,
+    OnCall,
+    Spec,
+    Webhooks,
+    unlimited,
+)
+from crm.providers.accounting.quickbooks import bodies as quickbooks_bodies
+from crm.providers.accounting.quickbooks import webhooks as quickbooks_webhooks
 from crm.providers.accounting.quickbooks.oauth import QuickBooksOAuth
 from crm.providers.accounting.quickbooks.provider import SPEC as QUICKBOOKS
 from crm.providers.accounting.quickbooks.provider import QuickBooks
@@ -25,10 +38,11 @@ class Provider:
     books: Callable[..., Accounting]
     """(config, *, realm_id, access_token, on_call, admit)"""
     body: Body
+    webhooks: Webhooks
 
 
 PROVIDERS: dict[str, Provider] = {
-    QUICKBOOKS.name: Provider(QUICKBOOKS, QuickBooksOAuth, QuickBooks, bodies.body),
+    QUICKBOOKS.name: Provider(QUICKBOOKS, QuickBooksOAuth, QuickBooks, quickbooks_bodies.body, quickbooks_webhooks),
 }
 
 
@@ -58,6 +72,10 @@ def open_books(
 
 def body(name: str) -> Body:
     return _provider(name).body
+
+
+def webhooks(name: str) -> Webhooks:
+    return _provider(name).webhooks
 
 
 def _provider(name: str) -> Provider:

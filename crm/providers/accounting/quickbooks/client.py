@@ -63,6 +63,12 @@ class Client:
             raise UnexpectedAnswer("QuickBooks answered a count without a number.")
         return total
 
+    def changes(self, params: Mapping[str, str]) -> Mapping[str, Any]:
+        return self._call("changes", "GET", "cdc", params=params)
+
+    def report(self, name: str, params: Mapping[str, str]) -> Mapping[str, Any]:
+        return self._call("report", "GET", f"reports/{name}", params=params)
+
     def batch(self, content: bytes, *, key: str) -> http.Answer:
         """The answer to a batch of writes, sent once. Raises `OutcomeUnknown` when it may have been carried out."""
         attempts: list[http.Attempt] = []

@@ -8,13 +8,15 @@ that none is passed over (a row may then come twice). What is written goes out a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from crm.domain.errors import UnexpectedAnswer
 from crm.domain.records import CompanyRecord, Record, Refusal
-from crm.providers.accounting.base import Admit, Config, Draft, OnCall, Page, Pushed, Spec, unlimited
+from crm.providers.accounting.base import Admit, Changes, Config, Draft, OnCall, Page, Pushed, Spec, unlimited
 from crm.providers.accounting.quickbooks import mapper
-from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS
+from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS, legible
+from crm.providers.accounting.quickbooks.changes import CHANGE_KINDS, asked, changes_in
 from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal, parsed
 from crm.providers.accounting.quickbooks.pushing import PUSH_SIZE, batch_of, outcomes
 
@@ -22,6 +24,8 @@ PAGE_SIZE = 1000
 """The most QuickBooks gives; left unsaid it gives 100."""
 FETCH_SIZE = 200
 """Ids in one query; how long a statement may be is not documented."""
+FIND_SIZE = 100
+"""Names in one query, each in two spellings."""
 
 #: Transactions have no `Active`; names are left out of queries when inactive unless both are asked for.
 DOCUMENTS = frozenset({"estimate", "invoice", "payment", "credit_memo"})
@@ -32,6 +36,8 @@ SPEC = Spec(
     page_size=PAGE_SIZE,
     push_size=PUSH_SIZE,
     push_kinds=PUSH_KINDS,
+    change_kinds=CHANGE_KINDS,
+    name_kinds=("customer", "vendor", "employee"),
 )
 
 
@@ -87,6 +93,24 @@ class QuickBooks:
             rows += self._client.query(
                 entity,
                 f"SELECT * FROM {_source(kind, f'Id IN ({listed})')} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
+            )
+        return _page(kind, rows, cursor=None)
+
+    def changes(self, kinds: Sequence[str], since: datetime) -> Changes:
+        return changes_in(self._client.changes(asked(kinds, since)), kinds)
+
+    def find(self, kind: str, names: Sequence[str]) -> Page:
+        """Inactive ones bear the suffix QuickBooks gave them; both spellings are asked for."""
+        if kind not in SPEC.name_kinds:
+            raise ValueError(f"names of {kind!r} cannot be looked up; those of {', '.join(SPEC.name_kinds)} can")
+        wanted = list(dict.fromkeys(name for name in map(legible, names) if name))
+        rows: list[Mapping[str, Any]] = []
+        for start in range(0, len(wanted), FIND_SIZE):
+            spellings = [spelt for name in wanted[start : start + FIND_SIZE] for spelt in (name, f"{name} (deleted)")]
+            listed = ", ".join(literal(spelt) for spelt in spellings)
+            rows += self._client.query(
+                _entity(kind),
+                f"SELECT * FROM {_source(kind, f'DisplayName IN ({listed})')} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
             )
         return _page(kind, rows, cursor=None)
 
