@@ -8,17 +8,31 @@ that none is passed over (a row may then come twice). What is written goes out a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from crm.domain.errors import UnexpectedAnswer
 from crm.domain.records import CompanyRecord, Record, Refusal
-from crm.providers.accounting.base import Admit, Changes, Config, Draft, OnCall, Page, Pushed, Spec, unlimited
+from crm.providers.accounting.base import (
+    Admit,
+    Changes,
+    Config,
+    Draft,
+    OnCall,
+    Page,
+    Pushed,
+    Receivable,
+    Spec,
+    unlimited,
+)
 from crm.providers.accounting.quickbooks import mapper
 from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS, legible
 from crm.providers.accounting.quickbooks.changes import CHANGE_KINDS, asked, changes_in
 from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal, parsed
 from crm.providers.accounting.quickbooks.pushing import PUSH_SIZE, batch_of, outcomes
+from crm.providers.accounting.quickbooks.reports import NAME as AGED_RECEIVABLES
+from crm.providers.accounting.quickbooks.reports import asked as asked_aged
+from crm.providers.accounting.quickbooks.reports import receivables_in
 
 PAGE_SIZE = 1000
 """The most QuickBooks gives; left unsaid it gives 100."""
@@ -113,6 +127,9 @@ class QuickBooks:
                 f"SELECT * FROM {_source(kind, f'DisplayName IN ({listed})')} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
             )
         return _page(kind, rows, cursor=None)
+
+    def receivables(self, as_of: date) -> Sequence[Receivable]:
+        return receivables_in(self._client.report(AGED_RECEIVABLES, asked_aged(as_of)))
 
     def push(self, drafts: Sequence[Draft], *, key: str) -> Sequence[Pushed]:
         content = batch_of(drafts, key=key)

@@ -21,7 +21,7 @@ from crm.providers.accounting.quickbooks import mapper
 from crm.providers.accounting.quickbooks.changes import moment
 
 SIGNATURE = "intuit-signature"
-headers = (
+headers: tuple[str, ...] = (
     "intuit-t-id", "intuit-created-time", "intuit-notification-schema-version", "content-type", "user-agent",
 )  # fmt: skip
 
