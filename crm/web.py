@@ -1,4 +1,4 @@
-"""What every page shares: page or fragment, error pages, formats, and the navigation.
+"""What every page shares: page or fragment, error pages, formats.
 
 `page()` is the only reader of HX-Request: it answers a whole page to a browser and a fragment to htmx
 from the same template. Our `Refused` errors become their HTTP status here, in HTML for people and
@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from crm import formats
 from crm.domain.errors import Changed, Forbidden, Invalid, NotFound, Refused, TooMany
+from crm.navigation import navigation, sync_tabs
 from crm.security import ROLES, may
 
 log = logging.getLogger(__name__)
@@ -28,18 +29,6 @@ log = logging.getLogger(__name__)
 STATIC = Path(__file__).with_name("static")
 
 STATUS: dict[type[Refused], int] = {Invalid: 422, NotFound: 404, Forbidden: 403, Changed: 409, TooMany: 429}
-
-#: Endpoint, words, icon, permission, section. Entries whose endpoint does not exist are left out.
-NAVIGATION = (
-    ("home.index", "Home", "layout-dashboard", "signed_in", ""),
-    ("contacts.index", "Contacts", "users", "contacts.read", ""),
-    ("matches.index", "Matches", "git-compare", "matches.decide", ""),
-    ("contact_imports.index", "File imports", "file-up", "contacts.import", ""),
-    ("integrations.index", "QuickBooks", "refresh-cw", "connections.manage", "Admin"),
-    ("users.index", "People", "user-cog", "users.manage", "Admin"),
-    ("api_keys.index", "API keys", "key-round", "api_keys.manage", "Admin"),
-    ("audit.index", "Audit trail", "scroll-text", "audit.read", "Admin"),
-)
 
 
 def is_fragment() -> bool:
@@ -82,26 +71,6 @@ def go(endpoint: str, **values: Any) -> Response:
     return make_response("", 303, {"Location": target})
 
 
-def navigation() -> list[dict[str, Any]]:
-    from flask import current_app
-
-    items = []
-    for endpoint, label, icon, permission, section in NAVIGATION:
-        if endpoint in current_app.view_functions and may(current_user, permission):
-            active = (request.endpoint or "").split(".")[0] == endpoint.split(".")[0]
-            items.append(
-                {
-                    "url": url_for(endpoint),
-                    "label": label,
-                    "icon": icon,
-                    "active": active,
-                    "section": section,
-                    "count": None,
-                }
-            )
-    return items
-
-
 def init_web(app: Flask) -> None:
     app.jinja_env.filters.update(formats.FILTERS)
     app.jinja_env.globals.update(formats.GLOBALS)
@@ -112,6 +81,7 @@ def init_web(app: Flask) -> None:
         signed_in = current_user.is_authenticated
         return {
             "nav_items": navigation() if signed_in else [],
+            "sync_tabs": sync_tabs,
             "may": lambda permission: may(current_user, permission),
             "role_name": ROLES.get(current_user.role, "") if signed_in else "",
             "theme": request.cookies.get("theme", ""),

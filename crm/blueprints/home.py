@@ -7,9 +7,10 @@ from typing import Any
 from flask import Blueprint, current_app, render_template, request, url_for
 from flask_login import current_user
 
+from crm.navigation import navigation
 from crm.queries import home
 from crm.security import may, requires
-from crm.web import navigation, page
+from crm.web import page
 
 blueprint = Blueprint("home", __name__)
 
