@@ -71,6 +71,8 @@ class PlanLine(Base):
     """The object's open balance, or its total: how much money hangs on it."""
     approved: Mapped[bool | None] = mapped_column()
     """None until somebody decided."""
+    fields: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Of an approved update the fields that were chosen; empty means all of them."""
     outcome: Mapped[str] = mapped_column(String(20), default="")
     """Empty, then `waiting`, `done`, `nothing` (both sides agreed by then), `parked`, `left` or `undone`."""
     outcome_text: Mapped[str] = mapped_column(Text, default="")

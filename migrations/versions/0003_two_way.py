@@ -237,6 +237,7 @@ def upgrade():
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("amount", Money(), nullable=True),
         sa.Column("approved", sa.Boolean(), nullable=True),
+        sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("outcome", sa.String(length=20), nullable=False),
         sa.Column("outcome_text", sa.Text(), nullable=False),
         sa.Column("before", sa.JSON(), nullable=True),
