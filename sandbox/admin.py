@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from sandbox import api, exact, faults, rules
+from sandbox import api, exact, faults, merging, rules
 from sandbox.entities import ENTITIES
 from sandbox.settings import Throttle
+from sandbox.times import utc_now
 
 blueprint = Blueprint("admin", __name__, url_prefix="/_sandbox")
 
@@ -164,6 +165,20 @@ def state() -> tuple[Response, int]:
         return jsonify(error=f"entity must be one of {', '.join(ENTITIES)}"), 400
     rows = list(_sandbox().store.reading(realm).all(entity))
     return Response(exact.dumps(rows), mimetype="application/json"), 200
+
+
+@blueprint.post("/merge")
+def merge() -> tuple[Response, int]:
+    """Merge two customers as a person does in QuickBooks itself. Body {"survivor": id, "loser": id, "realm": ...}."""
+    asked = request.get_json()
+    realm = str(asked.get("realm") or _sandbox().store.companies()[0][0])
+    try:
+        with _sandbox().store.writing(realm) as books:
+            record = merging.merge(books, str(asked.get("survivor")), str(asked.get("loser")), now=utc_now())
+    except faults.Fault as fault:
+        return jsonify(error=fault.error()), 400
+    _sandbox().postman.wake()
+    return Response(exact.dumps(record), mimetype="application/json"), 200
 
 
 @blueprint.post("/reset")

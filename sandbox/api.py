@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request
 
-from sandbox import batch, cdc, exact, faults, lookup, pdf, rules
+from sandbox import batch, cdc, exact, faults, lookup, pdf, reports, rules
 from sandbox.entities import BY_PATH, EMPTY, PRINTABLE
 from sandbox.store import Books
 from sandbox.times import envelope_time, utc_now
@@ -52,6 +52,8 @@ def _route(realm: str, parts: list[str]) -> Response:
     special = {"query": _query, "batch": _batch, "cdc": _cdc}.get(head)
     if special and not rest:
         return special(realm)
+    if head == "reports" and len(rest) == 1 and request.method == "GET":
+        return _report(realm, rest[0])
     entity = BY_PATH.get(head)
     if entity is None or entity in EMPTY or request.method not in ("GET", "POST"):
         raise _no_resource(realm, parts)
@@ -98,6 +100,12 @@ def _cdc(realm: str) -> Response:
         raise faults.required("changedSince")
     books = sandbox().store.reading(realm)
     return enveloped("CDCResponse", cdc.answer(books, request.args.get("entities", ""), since))
+
+
+def _report(realm: str, name: str) -> Response:
+    g.kind = "report"
+    books = sandbox().store.reading(realm)
+    return answered(reports.answer(books, name, request.args.to_dict(), utc_now()))
 
 
 def _write(realm: str, entity: str) -> Response:
