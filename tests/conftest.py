@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -19,6 +21,7 @@ from sqlalchemy import Engine, create_engine, event, text
 
 from crm import config, create_app, encryption
 from crm.db import db, transaction
+from crm.domain import throttle
 from crm.models import User
 from tests.factories import UserFactory
 from tests.quickbooks import quickbooks, refreshes, sandbox
@@ -102,6 +105,17 @@ def app(_app: Flask) -> Iterator[Flask]:
         with db.engine.begin() as connection:
             for table in reversed(db.metadata.sorted_tables):
                 connection.execute(table.delete())
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """Calls are admitted and counted as always, but nothing waits: tests of the throttle bring limits of their own."""
+    wide = tuple(replace(window, most=10**6, background=10**6) for window in throttle.WINDOWS)
+    monkeypatch.setattr(throttle, "WINDOWS", wide)
+    if environment["REDIS_URL"]:  # the next test's connections bear the same ids
+        server = redis.Redis.from_url(environment["REDIS_URL"])
+        for key in server.scan_iter("throttle:*"):
+            server.delete(key)
 
 
 @pytest.fixture

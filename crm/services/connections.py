@@ -1,8 +1,9 @@
 """Working with a connected company: reading its books, checking that it answers, letting it go.
 
 `books()` is how runners and tasks reach a provider: it renews the grant in time, repeats a call once when a token is
-refused, counts calls and pauses the connection when the provider says so. No database transaction is open during a
-remote call, and none may be open when `books()` is used. Consents are `consents`, renewing is `grants`.
+refused, has every request admitted by `throttle`, counts calls and pauses the connection when the provider says so. No
+database transaction is open during a remote call, and none may be open when `books()` is used. Consents are `consents`,
+renewing is `grants`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,21 @@ from crm import bell, config
 from crm.config import Settings
 from crm.db import changed, db, end_reading, transaction
 from crm.domain.connections import CONNECTED, DISCONNECTED, NEEDS_RECONNECT, PAUSED
-from crm.domain.errors import AccessExpired, NeedsReconnect, NotFound, ProviderError, Refused, WrongKeys
+from crm.domain.errors import (
+    AccessExpired,
+    NeedsReconnect,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Refused,
+    WrongKeys,
+)
 from crm.domain.records import CompanyRecord
+from crm.domain.throttle import REST
 from crm.models import Connection
 from crm.providers.accounting import registry
 from crm.providers.accounting.base import Accounting, Changes, Draft, Page, Pushed, Receivable
-from crm.services import audit, calls, grants, notices, trouble
+from crm.services import audit, calls, grants, notices, throttle, trouble
 from crm.services.audit import Actor
 from crm.services.grants import Access, Clock
 
@@ -48,20 +58,22 @@ def environment(settings: Settings) -> str:
 
 
 @contextmanager
-def books(connection_id: int, *, clock: Clock) -> Iterator[Accounting]:
+def books(connection_id: int, *, clock: Clock, urgent: bool = False) -> Iterator[Accounting]:
     """The books of the company. Raises, at once or at any call, NeedsReconnect, PermissionLost, SubscriptionLapsed or
     WrongKeys when the connection is paused or becomes so (it is marked by then); NotFound without such a connection.
+    A call may wait for its place for as long as `domain/throttle.PATIENCE` says; `urgent` calls, which a person waits
+    for, have places of their own.
     """
-    yield _open(connection_id, clock=clock)
+    yield _open(connection_id, clock=clock, urgent=urgent)
 
 
-def _open(connection_id: int, *, clock: Clock, try_paused: bool = False) -> Books:
+def _open(connection_id: int, *, clock: Clock, urgent: bool, try_paused: bool = False) -> Books:
     end_reading()
     row = _get(connection_id)
     problem = trouble.of(row)
     if problem and not (try_paused and row.state in PAUSED):
         raise problem
-    opened = Books(connection_id, row.provider, clock=clock)
+    opened = Books(connection_id, row.provider, clock=clock, urgent=urgent)
     end_reading()
     return opened
 
@@ -69,9 +81,10 @@ def _open(connection_id: int, *, clock: Clock, try_paused: bool = False) -> Book
 class Books:
     """The `Accounting` port of one connection, with a grant that stays good."""
 
-    def __init__(self, connection_id: int, provider: str, *, clock: Clock) -> None:
+    def __init__(self, connection_id: int, provider: str, *, clock: Clock, urgent: bool = False) -> None:
         self._id = connection_id
         self._clock = clock
+        self._urgent = urgent
         self.spec = registry.spec(provider)
 
     def company(self) -> CompanyRecord:
@@ -117,13 +130,14 @@ class Books:
             raise refused from error
 
     def _call(self, access: Access, question: Callable[[Accounting], T]) -> T:
-        tally = calls.Tally()
+        tally, gate = calls.Tally(), throttle.Gate(self._id, urgent=self._urgent, clock=self._clock)
         port = registry.open_books(
             access.provider,
             grants.provider_config(config.current()),
             realm_id=access.realm_id,
             access_token=access.token,
             on_call=tally,
+            admit=gate,
         )
         error: ProviderError | None = None
         answered = False
@@ -135,17 +149,22 @@ class Books:
             error = failed
             raise
         finally:
-            self._settle(access, tally, error, answered=answered)
+            self._settle(access, tally, gate, error=error, answered=answered)
 
-    def _settle(self, access: Access, tally: calls.Tally, error: ProviderError | None, *, answered: bool) -> None:
+    def _settle(
+        self, access: Access, tally: calls.Tally, gate: throttle.Gate, *, error: ProviderError | None, answered: bool
+    ) -> None:
         now = self._clock()
         with transaction():
+            gate.settle()
             calls.count(self._id, tally, now=now)
             if answered:
                 _values(self._id, last_contact_at=now, last_error="")
                 if access.state != CONNECTED:
                     trouble.recover(self._id, access.version, now=now)
-            elif error is not None and not isinstance(error, AccessExpired):
+            elif error is not None and not isinstance(error, AccessExpired | throttle.NoPlace):
+                if isinstance(error, RateLimited):
+                    throttle.hold(self._id, error.retry_after or REST, now=now)
                 _values(self._id, last_error=str(error))
                 trouble.mark(self._id, access.version, error, now=now)
 
@@ -188,7 +207,7 @@ def ask_check(connection_id: int, *, now: datetime) -> None:
 def check(connection_id: int, *, clock: Clock) -> bool:
     """Ask the company for its name, and whether it answered. What went wrong stands on the connection."""
     try:
-        company = _open(connection_id, clock=clock, try_paused=True).company()
+        company = _open(connection_id, clock=clock, urgent=True, try_paused=True).company()
         problem: ProviderError | None = None
     except ProviderError as error:
         problem = error

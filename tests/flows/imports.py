@@ -17,7 +17,6 @@ from crm.domain.contacts import read_lines, search_text, sort_name
 from crm.models import Contact, ContactPoint, SyncRun
 from crm.services import identity_keys, sync
 from crm.services.audit import SYSTEM
-from crm.services.sync.fetch import Pace
 from sandbox import Served
 from sandbox.seed import Label, contacts
 
@@ -30,7 +29,6 @@ def start(connection_id: int, resources: list[str] | None = None) -> int:
 def run_import(connection_id: int, resources: list[str] | None = None, **how: Any) -> SyncRun:
     """A whole import in this process; the run as it is stored afterwards."""
     run_id = start(connection_id, resources)
-    how.setdefault("pace", Pace(sleep=lambda seconds: None))
     sync.run(run_id, clock=how.pop("clock", clock.now), **how)
     return stored(run_id)
 

@@ -2,13 +2,11 @@
 
 Used by the steps between two transactions, never inside one. `Names` answers what a reference is called: from the
 reference itself, from the mirror of lists, and, only where a page holds one that neither knows, by reading that list.
-Calls are paced: QuickBooks refuses more than ten a second of one company, and asks for a minute's rest then.
+How fast is no business of a run: `services/throttle` admits every call of a company.
 """
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,26 +21,6 @@ from crm.services.sync.bulk import upsert
 from crm.services.sync.stored import as_stored
 from crm.services.sync.work import Batch, Work
 
-MOST_CALLS = 8
-"""In any second. QuickBooks' own limit is ten; two are left for what else asks of the same company."""
-
-
-@dataclass(slots=True)
-class Pace:
-    """Holds calls back so that no second sees more than MOST_CALLS. A run has one, and a connection one run."""
-
-    sleep: Callable[[float], None] = time.sleep
-    monotonic: Callable[[], float] = time.monotonic
-    _made: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
-
-    def wait(self) -> None:
-        """Called before each call; returns when it may be made."""
-        if len(self._made) == MOST_CALLS:
-            early = self._made[0] + 1 - self.monotonic()
-            if early > 0:
-                self.sleep(early)
-        self._made.append(self.monotonic())
-
 
 @dataclass(slots=True)
 class Fetch:
@@ -51,7 +29,6 @@ class Fetch:
     work: Work
     open: Callable[[], Accounting]
     names: Names = field(default_factory=lambda: Names())
-    pace: Pace = field(default_factory=Pace)
     _books: Accounting | None = None
 
     @property
@@ -76,7 +53,6 @@ class Fetch:
 
     def _call(self) -> None:
         self.work.calls += 1
-        self.pace.wait()
 
     def whole_list(self, kind: str) -> tuple[list[ListRecord], list[Refusal]]:
         """Every row of a list such as terms; lists are short."""

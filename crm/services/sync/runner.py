@@ -25,7 +25,7 @@ from crm.domain.runs import RESOURCES, title
 from crm.models import Connection, SyncRun
 from crm.providers.accounting.base import Accounting
 from crm.services import notices
-from crm.services.sync.fetch import Fetch, Pace
+from crm.services.sync.fetch import Fetch
 from crm.services.sync.steps import FINISHED, STEPS, plan
 from crm.services.sync.work import END, Cancelled, LeaseLost, Page, Work, claim, finish, log_entry
 
@@ -47,7 +47,6 @@ def run(
     clock: Callable[[], datetime] = system_clock.now,
     open_books: OpenBooks | None = None,
     jitter: Callable[[], float] = random.random,
-    pace: Pace | None = None,
 ) -> None:
     """Work on the run until it is done, waits, or its time slice ends. Does nothing if another worker holds it."""
     work = claim(run_id, clock=clock)
@@ -55,7 +54,6 @@ def run(
         return
     stack = ExitStack()
     fetch = Fetch(work, lambda: stack.enter_context((open_books or _books())(work.books.id, clock=clock)))
-    fetch.pace = pace or fetch.pace
     try:
         with stack:
             _through_steps(work, fetch, until=clock() + SLICE)
