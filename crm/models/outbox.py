@@ -67,6 +67,8 @@ class OutboxEntry(Base):
     """Which item of the batch it is."""
     body: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The frozen body, as the provider made it; amounts as text."""
+    changes: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
+    """What the frozen body changes: shared field -> [what stands there, what will], as people read them."""
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The record as the books held it when the body was frozen (as stored in the mirror); None for a create."""
     remote_id: Mapped[str] = mapped_column(String(40), default="")
