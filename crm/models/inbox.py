@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm.db import Base, EncryptedText, UtcDateTime
@@ -49,7 +48,12 @@ class InboxEvent(Base):
         Index("ix_inbox_events_due", "connection_id", "state", "available_at"),
         Index("ix_inbox_events_object", "connection_id", "kind", "remote_id", "id"),
         Index("ix_inbox_events_delivery", "delivery_id", "id"),
-    )
+        # When something of a kind last came in.
+        Index(
+            "ix_inbox_events_settled", "connection_id", "kind", "settled_at",
+            sqlite_where=text("settled_at IS NOT NULL"), postgresql_where=text("settled_at IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     event_key: Mapped[str] = mapped_column(String(128), unique=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.db import Base, UtcDateTime
@@ -62,7 +62,25 @@ class SyncLogEntry(Base):
     __table_args__ = (
         Index("ix_sync_log_entries_connection", "connection_id", "id"),
         Index("ix_sync_log_entries_run", "run_id", "id"),
-    )
+        Index("ix_sync_log_entries_at", "at"),
+        # Few lines have each of these: an index of those alone finds them among millions and costs the others nothing.
+        Index(
+            "ix_sync_log_entries_trouble", "level", "id",
+            sqlite_where=text("level <> 'info'"), postgresql_where=text("level <> 'info'"),
+        ),
+        Index(
+            "ix_sync_log_entries_contact", "contact_id", "id",
+            sqlite_where=text("contact_id IS NOT NULL"), postgresql_where=text("contact_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_sync_log_entries_remote", "remote_id", "id",
+            sqlite_where=text("remote_id <> ''"), postgresql_where=text("remote_id <> ''"),
+        ),
+        Index(
+            "ix_sync_log_entries_trace", "trace_id",
+            sqlite_where=text("trace_id <> ''"), postgresql_where=text("trace_id <> ''"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
