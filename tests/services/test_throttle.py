@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -194,12 +195,14 @@ def test_a_held_company_is_called_by_nobody_until_it_is_over(way: str, company: 
 def test_a_call_in_flight_counts_until_it_is_answered_and_then_from_that_moment(way: str, company: int) -> None:
     """Its request may have been counted there at any moment in between."""
     at = Clock()
-    gates = [throttle.Gate(company, urgent=False, clock=at, sleep=at.sleep)("query") for _ in range(8)]
-    for gate in gates:
-        gate.__enter__()
-    at.sleep(1.1)
-    for gate in gates:
-        gate.__exit__(None, None, None)
+    gates = [throttle.Gate(company, urgent=False, clock=at, sleep=at.sleep) for _ in range(8)]
+    with ExitStack() as under_way:
+        for gate in gates:
+            under_way.enter_context(gate("query"))
+        at.sleep(rules.ARRIVAL + 1)
+    with transaction():
+        for gate in gates:
+            gate.settle()
     answered = at.now
     assert (at.call(company) - answered).total_seconds() >= 1.0
 
