@@ -1,14 +1,14 @@
 """What every accounting adapter must do, whatever its vendor: the house relies on nothing else.
 
-An adapter joins by a subclass that gives the fixture `world`: a company at a look-alike of the vendor, reached over
-real HTTP, with the handles below. Whoever reads the port knows from here what it may rely on.
+An adapter joins by a subclass that gives the fixture `world`: a company at a look-alike of the vendor, reached as in
+life (QuickBooks: over HTTP), with the handles below. Whoever reads the port knows from here what it may rely on.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import ceil
@@ -41,6 +41,10 @@ class World(ABC):
     realm_id: str
     page_size: int
     """Small for the test: a few pages make a scan."""
+    metered: bool = True
+    """Whether the vendor counts reads against a quota."""
+    status: int | None = 200
+    """Of a call that succeeded; None where there is no HTTP."""
 
     def __init__(self) -> None:
         self.calls: list[CallInfo] = []
@@ -164,7 +168,7 @@ class AccountingContract:
             world.oauth().refresh(tokens.refresh_token)
 
     def test_wrong_keys_are_told_from_a_lost_grant(self, world: World) -> None:
-        wrong = Config("someone-else", "wrong", world.config.redirect_uri, discovery_url=world.config.discovery_url)
+        wrong = replace(world.config, client_id="someone-else", client_secret="wrong")
         with pytest.raises(errors.WrongKeys):
             world.oauth(wrong).refresh("whatever")
         with pytest.raises(errors.WrongKeys):
@@ -249,7 +253,7 @@ class AccountingContract:
         assert world.granted().fetch("customer", []).records == ()
 
     def test_an_id_is_only_ever_an_id(self, world: World) -> None:
-        odd = ["1') OR Id IN ('2", "\\", "'", "Amy's", "&x=1#"]
+        odd = ["1') OR Id IN ('2", "\\", "'", "Amy's", "&x=1#", "../company", "/etc/passwd", ""]
         assert world.granted().fetch("customer", odd).records == ()
 
     def test_money_and_times_are_exact_and_aware(self, world: World) -> None:
@@ -299,7 +303,7 @@ class AccountingContract:
         failed, succeeded = world.calls[0], world.calls[-1]
         assert failed.error
         assert not failed.metered
-        assert (succeeded.error, succeeded.metered) == ("", True)
+        assert (succeeded.error, succeeded.metered) == ("", world.metered)
 
     @pytest.mark.parametrize(
         ("what", "kind"),
@@ -337,7 +341,7 @@ class AccountingContract:
         for ask in QUESTIONS.values():
             ask(books)
         assert len(world.calls) == len(QUESTIONS)
-        assert all(call.trace_id and call.status == 200 and call.duration_ms >= 0 for call in world.calls)
+        assert all(call.trace_id and call.status == world.status and call.duration_ms >= 0 for call in world.calls)
 
     def test_an_unknown_kind_is_a_fault_of_ours(self, world: World) -> None:
         with pytest.raises(ValueError, match="unicorn"):

@@ -23,6 +23,11 @@ from crm.providers.accounting.base import (
     Webhooks,
     unlimited,
 )
+from crm.providers.accounting.ledgerfile import mapper as ledgerfile_mapper
+from crm.providers.accounting.ledgerfile import webhooks as ledgerfile_webhooks
+from crm.providers.accounting.ledgerfile.oauth import LedgerfileOAuth
+from crm.providers.accounting.ledgerfile.provider import SPEC as LEDGERFILE
+from crm.providers.accounting.ledgerfile.provider import Ledgerfile
 from crm.providers.accounting.quickbooks import bodies as quickbooks_bodies
 from crm.providers.accounting.quickbooks import webhooks as quickbooks_webhooks
 from crm.providers.accounting.quickbooks.oauth import QuickBooksOAuth
@@ -43,6 +48,8 @@ class Provider:
 
 PROVIDERS: dict[str, Provider] = {
     QUICKBOOKS.name: Provider(QUICKBOOKS, QuickBooksOAuth, QuickBooks, quickbooks_bodies.body, quickbooks_webhooks),
+    # A folder on this machine: for developers and tests, on no page.
+    LEDGERFILE.name: Provider(LEDGERFILE, LedgerfileOAuth, Ledgerfile, ledgerfile_mapper.body, ledgerfile_webhooks),
 }
 
 
