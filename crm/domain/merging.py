@@ -1,58 +1,134 @@
-"""Three-way merge of one contact and one customer of the books, field by field: base, ours, theirs.
+"""Three-way merge of one object of ours and one of the books, field by field: base, ours, theirs.
 
-Asked by the import for every linked customer that came in changed, and by the contact page for what differs. Values are
-texts in the form they are compared in (E.164, lower case, folded; `domain/shared_fields` makes them); empty means that
-nothing stands there. The base holds a field as both sides last agreed on it; a field they never agreed on is missing.
-Pure: it decides, and changes nothing.
+Asked when a linked record came in changed, before ours is sent, and by pages for what differs. Values are texts in the
+form they are compared in (E.164, lower case, folded; `domain/shared_fields` makes them); empty means that nothing
+stands there. The base holds a field as both sides last agreed on it; one they never agreed on is missing. `edited`
+names the fields that a person changed here and that still wait to be sent. Pure: it decides, and changes nothing.
 
 | ours | theirs | then |
 |---|---|---|
 | equal to theirs | | agreed: the base becomes that |
-| | empty | ours stays: an empty value never overwrites a full one |
-| empty, never agreed | full | theirs is taken |
-| full, never agreed | other | ours stays |
-| as agreed | changed | theirs is taken |
-| changed | as agreed | ours stays (`kept`) |
-| changed | changed | ours stays (`differing`) |
+| as agreed, or empty and never agreed | full, other | taken |
+| as agreed | emptied | asked (`emptied`), unless a rule for it says otherwise |
+| changed, full | as agreed | sent |
+| emptied by a person | as agreed | sent: theirs is emptied too |
+| emptied, nobody known who did | as agreed | left alone: an empty value never overwrites a full one by itself |
+| changed | changed | the field's policy decides: taken, sent or asked (`both_changed`) |
+| never agreed, edited by a person | other | sent, unless the policy says QuickBooks (taken) or ask |
+| never agreed, not edited | other | left alone |
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+
+from crm.domain.policies import ASK, EMPTIED, NEWEST, OURS, QUICKBOOKS, emptied
+
+BOTH_CHANGED = "both_changed"
+AGREED, TAKEN, SENT, LEFT = "agreed", "taken", "sent", "left"
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
+    here: dict[str, str]
+    """What ours holds, in the form it is compared in."""
     values: dict[str, str]
-    """What the contact holds afterwards."""
-    taken: tuple[str, ...]
-    """Fields where theirs takes the place of ours."""
-    kept: tuple[str, ...]
-    """Fields that were changed here only: theirs is still as agreed."""
-    differing: tuple[str, ...]
-    """Fields where theirs says something new that was not taken: changed on both sides, never agreed, or emptied."""
+    """What ours holds afterwards."""
     base: dict[str, str]
-    """What both sides agree on afterwards; a field that was kept stays as it was agreed before."""
+    """What both sides agree on afterwards; a field that is sent stays as it was agreed before until it has arrived."""
+    agreed: tuple[str, ...]
+    """Fields where both say the same."""
+    taken: tuple[str, ...]
+    """Fields where theirs takes the place of ours; theirs may be empty there, by a rule."""
+    sent: tuple[str, ...]
+    """Fields where ours goes out, an empty one only where a person cleared it."""
+    asked: dict[str, str]
+    """Field -> reason (`both_changed` or `emptied`): neither side changes before a person has decided."""
+    differing: tuple[str, ...]
+    """Fields that differ and are left alone: they were never agreed on, or emptied here and nobody knows by whom."""
 
 
-def merge(base: Mapping[str, str], ours: Mapping[str, str], theirs: Mapping[str, str]) -> Merged:
-    """Decide every field that either side names; the order in which they are named does not matter."""
-    values: dict[str, str] = {}
-    agreed = dict(base)
-    taken: list[str] = []
-    kept: list[str] = []
-    differing: list[str] = []
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One field on which the sides differ."""
+
+    before: str | None
+    here: str
+    there: str
+    policy: str
+    when_emptied: str
+    edited: bool
+    edited_at: datetime | None
+    theirs_at: datetime | None
+
+
+def merge(
+    base: Mapping[str, str],
+    ours: Mapping[str, str],
+    theirs: Mapping[str, str],
+    *,
+    policies: Mapping[str, str] | None = None,
+    edited: Mapping[str, datetime | None] | None = None,
+    theirs_at: datetime | None = None,
+) -> Merged:
+    """Decide every field that either side names; the order in which they are named does not matter.
+
+    `policies` are those of `policies.resolve`; a field without one asks. `edited`: field -> when a person changed it
+    here, None where that is not known. `theirs_at`: when theirs was last changed there.
+    """
+    policies, edited = policies or {}, edited or {}
+    outcomes: dict[str, str] = {}
     for field in sorted({*ours, *theirs}):
-        here, there, before = ours.get(field, ""), theirs.get(field, ""), base.get(field)
-        values[field] = here
-        if here == there:
-            agreed[field] = there
-        elif there and (here == before or (before is None and not here)):
-            values[field] = agreed[field] = there
-            taken.append(field)
-        elif there == before:
-            kept.append(field)
-        else:
-            differing.append(field)
-    return Merged(values, tuple(taken), tuple(kept), tuple(differing), agreed)
+        outcomes[field] = _outcome(_Case(
+            base.get(field), ours.get(field, ""), theirs.get(field, ""), policies.get(field, ASK),
+            policies.get(emptied(field), ASK), field in edited, edited.get(field), theirs_at,
+        ))  # fmt: skip
+    here = {name: ours.get(name, "") for name in outcomes}
+    values = {name: theirs.get(name, "") if how == TAKEN else here[name] for name, how in outcomes.items()}
+    settled = {name: theirs.get(name, "") for name, how in outcomes.items() if how in (AGREED, TAKEN)}
+    named = {how: tuple(name for name in outcomes if outcomes[name] == how) for how in (AGREED, TAKEN, SENT, LEFT)}
+    asked = {name: how for name, how in outcomes.items() if how in (BOTH_CHANGED, EMPTIED)}
+    return Merged(here, values, {**base, **settled}, named[AGREED], named[TAKEN], named[SENT], asked, named[LEFT])
+
+
+def _outcome(case: _Case) -> str:
+    if case.here == case.there:
+        return AGREED
+    if case.before is None:
+        return _never_agreed(case)
+    if case.here == case.before:
+        return _take(case)
+    if case.there == case.before:
+        return SENT if case.here or case.edited else LEFT
+    return _both_changed(case)
+
+
+def _never_agreed(case: _Case) -> str:
+    if not case.edited:
+        return LEFT if case.here else TAKEN
+    if case.policy == QUICKBOOKS:
+        return _take(case)
+    return BOTH_CHANGED if case.policy == ASK else SENT
+
+
+def _both_changed(case: _Case) -> str:
+    wins = _newest(case) if case.policy == NEWEST else case.policy
+    if wins == QUICKBOOKS:
+        return _take(case)
+    return SENT if wins == OURS and (case.here or case.edited) else BOTH_CHANGED
+
+
+def _take(case: _Case) -> str:
+    """Theirs; but an empty one takes the place of a full one only by a rule of its own."""
+    if case.there:
+        return TAKEN
+    return {QUICKBOOKS: TAKEN, OURS: SENT}.get(case.when_emptied, EMPTIED)
+
+
+def _newest(case: _Case) -> str:
+    """Which side changed later; ours without a known moment counts as the older one, a tie asks."""
+    if case.theirs_at is None or case.edited_at == case.theirs_at:
+        return ASK
+    return OURS if case.edited_at is not None and case.edited_at > case.theirs_at else QUICKBOOKS

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
+from crm.domain import policies as rules
 from crm.domain.contacts import Line, read_lines
 from crm.domain.merging import Merged, merge
 from crm.domain.names import fold, without_deleted
@@ -25,11 +27,8 @@ TEXTS = ("display_name", "given_name", "family_name", "company_name", "website")
 LABELS = {"primary": "", "mobile": "mobile", "alternate": "other", "fax": "fax"}
 LINE_FIELDS = {"phone": "", "mobile": "mobile", "other": "other", "fax": "fax", "email": None}
 """Field -> the label its phones get here; None for e-mails."""
-TITLES = {
-    "display_name": "name", "given_name": "first name", "family_name": "last name", "company_name": "company",
-    "website": "website", "address": "address", "phone": "phone", "mobile": "mobile phone", "other": "other phone",
-    "fax": "fax", "email": "e-mail",
-}  # fmt: skip
+TITLES = {field.name: field.title for field in rules.shared("customer")}
+"""Field -> what it is called inside a sentence."""
 MAX_POINTS = 20
 
 
@@ -109,7 +108,16 @@ def lines_here(contact: Any, points: Sequence[Point], region: str) -> list[Any]:
     return [*read_lines("phone", contact.phone, region=region), *read_lines("email", contact.email)]
 
 
-def compare(base: Mapping[str, str], contact: Any, lines: Sequence[Point], theirs: Theirs) -> Merged:
+def compare(
+    base: Mapping[str, str],
+    contact: Any,
+    lines: Sequence[Point],
+    theirs: Theirs,
+    *,
+    policies: Mapping[str, str] | None = None,
+    edited: Mapping[str, datetime | None] | None = None,
+    theirs_at: datetime | None = None,
+) -> Merged:
     """The decision for every shared field. `contact` has the columns of one, `lines` are from `lines_here`."""
     there = theirs.keys()
     here = text_keys({name: getattr(contact, name) for name in ("display_name", *FILLED)})
@@ -120,7 +128,7 @@ def compare(base: Mapping[str, str], contact: Any, lines: Sequence[Point], their
     for field in LINE_FIELDS:
         others: set[str] = set().union(*(keys for name, keys in claimed.items() if name != field))
         here[field] = _line_keys(field, base.get(field), there[field], lines, others)
-    return merge(base, here, there)
+    return merge(base, here, there, policies=policies, edited=edited, theirs_at=theirs_at)
 
 
 def _line_keys(field: str, agreed: str | None, there: str, lines: Sequence[Point], others: set[str]) -> str:

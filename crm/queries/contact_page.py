@@ -265,7 +265,7 @@ def _differences(contact_: Contact, linked: Sequence[Customer]) -> list[tuple[st
         theirs = shared_fields.read(customer.record, region)
         lines = shared_fields.lines_here(contact_, contact_.points, region)
         merged = shared_fields.compare(link.base, contact_, lines, theirs)
-        other = {*merged.taken, *merged.kept, *merged.differing}
+        other = {*merged.taken, *merged.sent, *merged.asked, *merged.differing}
         titles = shared_fields.TITLES
         told += [(titles[name], theirs.shown(name) or "nothing") for name in titles if name in other]
     return told

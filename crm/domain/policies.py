@@ -1,0 +1,165 @@
+"""Who wins when a field was changed on both sides, which way each field travels, and how that is said to people.
+
+`domain/merging` asks it, sync settings change it: `defaults` are ours, a connection's overrides lie over them. A kind
+that follows brings one row per field in FIELDS. docs/sync.md holds `markdown` of it, kept so by a test. Pure tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crm.domain.errors import Invalid
+
+QUICKBOOKS, OURS, NEWEST, ASK = "quickbooks", "ours", "newest", "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    title: str
+    sentence: str
+    """What happens when both sides changed the field."""
+    rule: str
+    """Put behind "Phone: ", it says the policy in plain words."""
+
+
+POLICIES: dict[str, Policy] = {
+    QUICKBOOKS: Policy(
+        "QuickBooks wins",
+        "QuickBooks' value is taken; what stood here stays readable in the timeline.",
+        "QuickBooks always wins",
+    ),
+    OURS: Policy("Tradebook wins", "The value here is sent to QuickBooks.", "the value here always wins"),
+    NEWEST: Policy(
+        "Newest wins",
+        "The later of the two changes wins; a person is asked where nobody can tell which that is.",
+        "the later change wins",
+    ),
+    ASK: Policy("Ask", "Nothing is changed on either side before a person has decided.", "a person decides each time"),
+}
+
+EMPTIED = "emptied"
+"""A field emptied in QuickBooks asks, whatever its policy, unless a rule of its own says `quickbooks` or `ours`."""
+EMPTIED_RULES: dict[str, str] = {
+    QUICKBOOKS: "what is emptied in QuickBooks is emptied here too",
+    OURS: "what is emptied in QuickBooks is sent there again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """Which way a field goes."""
+
+    word: str
+    sentence: str
+
+
+TRAVELS: dict[str, Travel] = {
+    "both": Travel("both ways", "Changed on either side, it is brought to the other."),
+    "in": Travel("in only", "QuickBooks' own; shown here, never changed here."),
+    "none": Travel("stays here", "Ours alone; QuickBooks never gets it."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    title: str
+    """As it stands inside a sentence ("mobile phone")."""
+    theirs: str
+    """What QuickBooks calls it; empty for what it never gets."""
+    travels: str = "both"
+    """A key of TRAVELS."""
+    policy: str = NEWEST
+    """A key of POLICIES; of no meaning for what stays here."""
+
+    @property
+    def label(self) -> str:
+        """As it stands alone ("Mobile phone")."""
+        return self.title[:1].upper() + self.title[1:]
+
+
+FIELDS: dict[str, tuple[Field, ...]] = {
+    "customer": (
+        Field("display_name", "name", "DisplayName"),
+        Field("given_name", "first name", "GivenName, MiddleName"),
+        Field("family_name", "last name", "FamilyName"),
+        Field("company_name", "company", "CompanyName"),
+        Field("website", "website", "WebAddr"),
+        Field("address", "address", "BillAddr, where it is missing ShipAddr"),
+        Field("phone", "phone", "PrimaryPhone"),
+        Field("mobile", "mobile phone", "Mobile"),
+        Field("other", "other phone", "AlternatePhone"),
+        Field("fax", "fax", "Fax"),
+        Field("email", "e-mail", "PrimaryEmailAddr"),
+        Field("active", "active or inactive", "Active", "in", QUICKBOOKS),
+        Field("balance", "balance", "Balance, BalanceWithJobs", "in", QUICKBOOKS),
+        Field("currency", "currency", "CurrencyRef", "in", QUICKBOOKS),
+        Field("terms", "terms", "SalesTermRef", "in", QUICKBOOKS),
+        Field("tax", "tax", "Taxable, ResaleNum, TaxExemptionReasonId", "in", QUICKBOOKS),
+        Field("customer_type", "customer type", "CustomerTypeRef", "in", QUICKBOOKS),
+        Field("owner", "owner", "", "none"),
+        Field("tags", "tags", "", "none"),
+        Field("notes", "notes", "", "none"),
+        Field("type", "type (lead, customer ...)", "", "none"),
+        Field("source", "source", "", "none"),
+    ),
+}
+
+
+def shared(kind: str) -> tuple[Field, ...]:
+    """The fields that go both ways; a kind without a table has none."""
+    return tuple(field for field in FIELDS.get(kind, ()) if field.travels == "both")
+
+
+def defaults(kind: str) -> dict[str, str]:
+    """Shared field -> policy, where nobody changed anything."""
+    return {field.name: field.policy for field in shared(kind)}
+
+
+def resolve(kind: str, overrides: Mapping[str, str]) -> dict[str, str]:
+    """What `merging.merge` takes: the defaults, a connection's overrides over them; what is no rule is passed over."""
+    known = {name: rule for name, rule in overrides.items() if _is_rule(kind, name, rule)}
+    return {**defaults(kind), **known}
+
+
+def check(kind: str, overrides: Mapping[str, str]) -> None:
+    """Raises Invalid with a sentence for each override that cannot be kept."""
+    wrong = {name: _refusal(kind, name) for name, rule in overrides.items() if not _is_rule(kind, name, rule)}
+    if wrong:
+        raise Invalid(wrong)
+
+
+def emptied(field: str) -> str:
+    """The name under which overrides keep what happens when a field is emptied in QuickBooks."""
+    return f"{field}.{EMPTIED}"
+
+
+def rule_text(kind: str, name: str, rule: str) -> str:
+    """A rule in plain words: "Phone: QuickBooks always wins"; `name` is a shared field or `emptied` of one."""
+    field, _, special = name.partition(".")
+    label = next((known.label for known in shared(kind) if known.name == field), field)
+    return f"{label}: {EMPTIED_RULES[rule] if special else POLICIES[rule].rule}"
+
+
+def _is_rule(kind: str, name: str, rule: str) -> bool:
+    field, dot, special = name.partition(".")
+    if field not in defaults(kind) or (dot and special != EMPTIED):
+        return False
+    return rule in (EMPTIED_RULES if dot else POLICIES)
+
+
+def _refusal(kind: str, name: str) -> str:
+    field, _, special = name.partition(".")
+    if field not in defaults(kind):
+        return f"“{name}” is no field that both sides share; there is nothing to decide."
+    return f"Choose one of: {', '.join(EMPTIED_RULES if special else POLICIES)}."
+
+
+def markdown(kind: str) -> str:
+    """The table of docs/sync.md."""
+    rows = ["| field | in QuickBooks | travels | changed on both sides |", "|---|---|---|---|"]
+    for field in FIELDS[kind]:
+        policy = "–" if field.travels == "none" else POLICIES[field.policy].title
+        rows.append(f"| {field.title} | {field.theirs or '–'} | {TRAVELS[field.travels].word} | {policy} |")
+    return "\n".join(rows)
