@@ -125,7 +125,9 @@ class SyncSettings(Base):
     policies: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     """Shared field -> policy (domain/policies.POLICIES), where it differs from the default."""
     custom_fields: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    """The books' custom field -> field of ours."""
+    """The books' custom field -> field of ours. Empty so far: contacts have no fields of their own making."""
+    interval_minutes: Mapped[int | None] = mapped_column()
+    """Of `*` only: the change sweep's interval; None is the usual one. `sweeps` holds what counts."""
     changed_by: Mapped[str] = mapped_column(String(254), default="")
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

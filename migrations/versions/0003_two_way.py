@@ -229,6 +229,7 @@ def upgrade():
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("policies", sa.JSON(), nullable=False),
         sa.Column("custom_fields", sa.JSON(), nullable=False),
+        sa.Column("interval_minutes", sa.Integer(), nullable=True),
         sa.Column("changed_by", sa.String(length=254), nullable=False),
         sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
