@@ -77,11 +77,12 @@ def _register_blueprints(app: Flask) -> None:
         oauth,
         sync_runs,
         users,
+        webhooks,
     )
 
     modules = (
         api, api_keys, audit, auth, contact_imports, contacts, health, home, integrations,
-        matches, oauth, sync_runs, users,
+        matches, oauth, sync_runs, users, webhooks,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)

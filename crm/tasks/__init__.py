@@ -2,4 +2,5 @@
 
 from crm.tasks import connections as connections  # Celery imports this package to know its tasks
 from crm.tasks import contact_imports as contact_imports
+from crm.tasks import inbox as inbox
 from crm.tasks import sync as sync

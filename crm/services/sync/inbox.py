@@ -1,0 +1,265 @@
+"""The inbox: webhook deliveries as they arrived, split into events that say what to read.
+
+`receive` stores a signed body in one insert and answers nobody's question about it. `split` reads what was stored:
+each event gets one row, however often it is told, and the company it names is found by its fingerprint. What nobody
+here knows is kept as `ignored` with the reason, so that a later replay can take it up. Acting on events is `intake`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Text, insert, select, type_coerce, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from crm import config, encryption
+from crm.bell import ring, ring_soon
+from crm.db import changed, db, end_reading, table_of, transaction
+from crm.domain.connections import DISCONNECTED
+from crm.domain.runs import DOCUMENTS
+from crm.models import Connection, Delivery, InboxEvent, Sweep
+from crm.providers.accounting import registry
+from crm.providers.accounting.base import Notification, Parsed
+from crm.services import grants, notices
+from crm.services.sync.bulk import INSERTS, upsert
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 1024 * 1024
+LEASE = timedelta(minutes=2)
+PAGE = 20
+"""Deliveries split in one transaction: up to some two thousand events."""
+SPLIT, TAKE_IN = "crm.tasks.inbox.split", "crm.tasks.inbox.take_in"
+SILENT = "webhooks_silent"
+"""Topic of the notice that webhooks stopped coming."""
+LISTS = ("term", "customer_type", "payment_method", "tax_code", "tax_rate")
+"""Kinds kept as `ListEntry`: names that other rows point to."""
+KINDS = ("customer", *DOCUMENTS, *LISTS)
+"""Kinds the mirror holds; an event about any other is kept and not acted on."""
+DELIVERIES, EVENTS = table_of(Delivery), table_of(InboxEvent)
+
+
+# --- receiving ------------------------------------------------------------------------------------------------
+
+
+def verifier_token(provider: str) -> str:
+    """What deliveries of this provider are signed with; empty where it was never set."""
+    return {"quickbooks": config.current().quickbooks_webhook_verifier_token}.get(provider, "")
+
+
+def is_authentic(provider: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether the signature fits. Header names are lower case."""
+    return registry.webhooks(provider).verify(body, headers, secret=verifier_token(provider))
+
+
+def receive(provider: str, body: bytes, headers: Mapping[str, str], *, now: datetime) -> int:
+    """Keep a delivery whose signature was checked, unread; answers its id. One insert and a ring of the bell."""
+    kept = {name: headers[name][:200] for name in registry.webhooks(provider).headers if name in headers}
+    row = {
+        "provider": provider, "received_at": now, "state": "received", "available_at": now, "size": len(body),
+        "body": body.decode("utf-8", "backslashreplace"), "headers": kept, "form": "", "counts": {}, "error": "",
+    }  # fmt: skip
+    ring_soon(SPLIT)
+    return int(db.session.execute(insert(DELIVERIES).returning(DELIVERIES.c.id), row).scalar_one())
+
+
+# --- splitting ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Read:
+    """A claimed delivery and what stands in it."""
+
+    id: int
+    provider: str
+    received_at: datetime
+    parsed: Parsed | None
+    problem: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def split(*, clock: Callable[[], datetime]) -> int:
+    """Turn received deliveries into events, several at a time, until none is due. Answers how many were dealt with."""
+    done = 0
+    while True:
+        lease, rows = _claim(clock())
+        if not rows:
+            return done
+        _store_safely([_read(row) for row in rows], lease, clock)
+        done += len(rows)
+
+
+def _claim(now: datetime) -> tuple[datetime, Sequence[Any]]:
+    lease = now + LEASE
+    due = (Delivery.state == "received", Delivery.available_at <= now)
+    body = type_coerce(DELIVERIES.c.body, Text).label("body")
+    end_reading()
+    first = select(Delivery.id).where(*due).order_by(Delivery.id).limit(PAGE)
+    if not db.session.scalars(first.limit(1)).all():
+        return lease, []
+    with transaction() as session:
+        rows = session.execute(
+            update(DELIVERIES)
+            .where(DELIVERIES.c.id.in_(first), *due)
+            .values(available_at=lease)
+            .returning(DELIVERIES.c.id, DELIVERIES.c.provider, DELIVERIES.c.received_at, body)
+        ).all()
+    return lease, sorted(rows, key=lambda row: row.id)
+
+
+def _read(row: Any) -> Read:
+    read = Read(row.id, row.provider, row.received_at, None)
+    try:
+        text = encryption.keyring().decrypt(row.body, place="deliveries.body") if row.body else ""
+        read.parsed = registry.webhooks(row.provider).parse(text.encode())
+    except (ValueError, encryption.CannotDecrypt) as problem:
+        read.problem = str(problem) or type(problem).__name__
+    return read
+
+
+def _store_safely(reads: Sequence[Read], lease: datetime, clock: Callable[[], datetime]) -> None:
+    """One delivery that cannot be stored must not keep the others: then each by itself, and it with its reason."""
+    try:
+        with transaction() as session:
+            _store(session, reads, lease, clock())
+    except OperationalError:
+        raise  # the database's trouble, not the delivery's: the lease lapses, and it is tried again
+    except Exception as error:
+        if len(reads) > 1:
+            for read in reads:
+                _store_safely([read], lease, clock)
+            return
+        log.exception("delivery %s cannot be split", reads[0].id)
+        reads[0].parsed, reads[0].problem = None, f"It could not be split ({type(error).__name__}); see the log."
+        with transaction() as session:
+            _store(session, reads, lease, clock())
+
+
+def _store(session: Session, reads: Sequence[Read], lease: datetime, now: datetime) -> None:
+    held = set(session.scalars(
+        select(Delivery.id)
+        .where(Delivery.id.in_([read.id for read in reads]), Delivery.state == "received",
+               Delivery.available_at == lease)
+        .with_for_update()
+    ))  # fmt: skip
+    reads = [read for read in reads if read.id in held]  # the others were split by whoever found our lease lapsed
+    companies = _companies(session, reads)
+    rows: dict[str, dict[str, Any]] = {}
+    for read in reads:
+        for notification in read.parsed.notifications if read.parsed else ():
+            row = _row(read, notification, companies.get(notification.realm_id), now)
+            _count(read, "events")
+            if row["event_key"] in rows:
+                _count(read, "repeated")
+            rows.setdefault(row["event_key"], row)
+    new = _insert(session, rows)
+    _count_new(reads, rows, new)
+    for read in reads:
+        session.execute(update(DELIVERIES).where(DELIVERIES.c.id == read.id).values(_settled(read)))
+    _heard(session, reads, companies, now=now)
+    for connection_id in sorted({rows[key]["connection_id"] for key in new if rows[key]["state"] == "pending"}):
+        ring(TAKE_IN, connection_id)
+
+
+def _count(read: Read, name: str) -> None:
+    read.counts[name] = read.counts.get(name, 0) + 1
+
+
+def _count_new(reads: Sequence[Read], rows: Mapping[str, Mapping[str, Any]], new: set[str]) -> None:
+    by_id = {read.id: read for read in reads}
+    for key, row in rows.items():
+        read = by_id[row["delivery_id"]]
+        _count(read, "new" if key in new else "repeated")
+        if row["state"] == "ignored":
+            _count(read, "unknown_company" if row["connection_id"] is None else "unknown_kind")
+
+
+def _settled(read: Read) -> dict[str, Any]:
+    if read.parsed is None:
+        return {"state": "unreadable", "error": read.problem, "counts": {}}
+    return {"state": "split", "form": read.parsed.form, "counts": read.counts,
+            "error": " ".join(read.parsed.problems)}  # fmt: skip
+
+
+def _companies(session: Session, reads: Iterable[Read]) -> dict[str, Any]:
+    """Company id as the events name it -> (id, state) of its connection."""
+    named = {n.realm_id for read in reads if read.parsed for n in read.parsed.notifications}
+    prints = {grants.fingerprint(realm_id): realm_id for realm_id in named}
+    found = select(Connection.id, Connection.state, Connection.realm_fingerprint)
+    rows = session.execute(found.where(Connection.realm_fingerprint.in_(list(prints))))
+    return {prints[row.realm_fingerprint]: row for row in rows}
+
+
+def _row(read: Read, said: Notification, company: Any, now: datetime) -> dict[str, Any]:
+    ignored = _why_ignored(said, company)
+    return {
+        "event_key": _plain(said.event_id, 128),
+        "delivery_id": read.id,
+        "connection_id": company.id if company else None,
+        "source": "webhook",
+        "kind": said.kind,
+        "entity": _plain(said.entity, 60),
+        "remote_id": _plain(said.remote_id, 40),
+        "verb": _plain(said.verb, 20),
+        "other_remote_id": _plain(said.other_remote_id, 40),
+        "occurred_at": said.occurred_at,
+        "state": "ignored" if ignored else "pending",
+        "available_at": now,
+        "message": ignored,
+        "created_at": now,
+        "settled_at": now if ignored else None,
+    }
+
+
+def _why_ignored(said: Notification, company: Any) -> str:
+    if company is None:
+        return "It is about a company that was never connected here."
+    if company.state == DISCONNECTED:
+        return "This company is disconnected here."
+    if said.kind not in KINDS:
+        return f"Nothing of this kind ({_plain(said.entity, 60) or 'unknown'}) is kept here."
+    return ""
+
+
+def _plain(text: str, most: int) -> str:
+    """PostgreSQL stores no NUL."""
+    return text.replace("\x00", "")[:most]
+
+
+def _insert(session: Session, rows: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Keep those that are not known; answers their keys. In order of the keys, so that two workers do not block."""
+    if not rows:
+        return set()
+    statement = INSERTS[session.get_bind().dialect.name](EVENTS).on_conflict_do_nothing(index_elements=["event_key"])
+    ordered = [rows[key] for key in sorted(rows)]
+    return set(session.scalars(statement.returning(EVENTS.c.event_key), ordered))
+
+
+def _heard(session: Session, reads: Sequence[Read], companies: Mapping[str, Any], *, now: datetime) -> None:
+    """Webhooks of these companies do arrive; if they had fallen silent, that is over."""
+    latest: dict[int, datetime] = {}
+    for read in reads:
+        for said in read.parsed.notifications if read.parsed else ():
+            company = companies.get(said.realm_id)
+            if company is not None and company.state != DISCONNECTED:
+                latest[company.id] = max(read.received_at, latest.get(company.id, read.received_at))
+    upsert(session, table_of(Sweep), [
+        {"connection_id": id_, "available_at": now, "webhook_at": at} for id_, at in sorted(latest.items())
+    ], by=("connection_id",), keep=("available_at",))  # fmt: skip
+    for id_ in latest:
+        if changed(
+            update(Sweep).where(Sweep.connection_id == id_, Sweep.silent_since.is_not(None)).values(silent_since=None)
+        ):
+            notices.settle(id_, SILENT, now=now)
+
+
+def ring_due(*, now: datetime) -> None:
+    """Ring for deliveries whose bell was not heard or whose worker died."""
+    due = select(Delivery.id).where(Delivery.state == "received", Delivery.available_at <= now).limit(1)
+    if db.session.scalars(due).all():
+        ring(SPLIT)

@@ -1,0 +1,21 @@
+"""What came in and waits to be understood: deliveries into events, events into reads."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from crm import clock
+from crm.db import transaction
+from crm.services.sync import inbox
+
+
+@shared_task(name="crm.tasks.inbox.split")
+def split() -> None:
+    inbox.split(clock=clock.now)
+
+
+@shared_task(name="crm.tasks.inbox.ring_due")
+def ring_due() -> None:
+    """What a lost bell or a dead worker left behind."""
+    with transaction():
+        inbox.ring_due(now=clock.now())
