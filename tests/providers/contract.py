@@ -1,15 +1,15 @@
 """What every accounting adapter must do, whatever its vendor: the house relies on nothing else.
 
 An adapter joins by a subclass that gives the fixture `world`: a company at a look-alike of the vendor, reached as in
-life (QuickBooks: over HTTP), with the handles below. Whoever reads the port knows from here what it may rely on.
+life (QuickBooks: over HTTP), with the handles of `world`. Whoever reads the port knows from here what it may rely on.
+What is written is in `writing`; what the books tell of themselves (changes, names, who owes, webhooks) in `telling`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import is_dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import ceil
 from typing import Any
@@ -17,9 +17,14 @@ from typing import Any
 import pytest
 
 from crm.domain import errors
-from crm.domain.records import KINDS, CompanyRecord, CustomerRecord, DocumentRecord, PaymentRecord
+from crm.domain.records import KINDS, CompanyRecord, DocumentRecord, PaymentRecord
 from crm.providers.accounting import registry
-from crm.providers.accounting.base import Accounting, Authorization, CallInfo, Config, OAuth, Page, Tokens
+from crm.providers.accounting.base import Accounting
+from tests.providers.telling import TellingContract
+from tests.providers.world import World, customers, grant, pages, read_ids
+from tests.providers.writing import WritingContract
+
+__all__ = ["AccountingContract", "World"]
 
 Ask = Callable[[Accounting], object]
 
@@ -30,87 +35,13 @@ QUESTIONS: dict[str, Ask] = {
     "count": lambda books: books.count("customer"),
     "scan": lambda books: books.scan("customer"),
     "fetch": lambda books: books.fetch("customer", ["1"]),
+    "changes": lambda books: books.changes(books.spec.change_kinds, datetime.now(UTC) - timedelta(days=1)),
+    "find": lambda books: books.find("customer", ["Nobody"]),
+    "receivables": lambda books: books.receivables(date(2030, 1, 1)),
 }
 
 
-class World(ABC):
-    """One vendor's look-alike holding one company, and the hands to move things there."""
-
-    name: str
-    config: Config
-    realm_id: str
-    page_size: int
-    """Small for the test: a few pages make a scan."""
-    metered: bool = True
-    """Whether the vendor counts reads against a quota."""
-    status: int | None = 200
-    """Of a call that succeeded; None where there is no HTTP."""
-
-    def __init__(self) -> None:
-        self.calls: list[CallInfo] = []
-        self.now = datetime.now(UTC)
-
-    def oauth(self, config: Config | None = None) -> OAuth:
-        return registry.oauth(self.name, config or self.config, lambda: self.now, self.calls.append)
-
-    def books(self, access_token: str) -> Accounting:
-        return registry.open_books(
-            self.name, self.config, realm_id=self.realm_id, access_token=access_token, on_call=self.calls.append
-        )
-
-    def granted(self) -> Accounting:
-        """The books, by a fresh grant; the calls so far are forgotten."""
-        consent = self.oauth().authorize()
-        tokens = self.oauth().exchange(self.consent(consent)["code"], code_verifier=consent.code_verifier)
-        self.calls.clear()
-        return self.books(tokens.access_token)
-
-    @abstractmethod
-    def consent(self, authorization: Authorization, *, agree: bool = True) -> dict[str, str]:
-        """Answer the consent page as a person would; the parameters the browser brings back."""
-
-    @abstractmethod
-    def ids(self, kind: str) -> set[str]:
-        """The ids that the look-alike holds of a kind, inactive ones included."""
-
-    @abstractmethod
-    def deactivate(self, customer_id: str) -> None: ...
-
-    @abstractmethod
-    def remove(self, kind: str, remote_id: str) -> None: ...
-
-    @abstractmethod
-    def spoil(self, kind: str, remote_id: str) -> None:
-        """Make one record unreadable."""
-
-    @abstractmethod
-    def trouble(self, what: str, *, times: int | None = 1) -> None:
-        """down, page (of HTML), dropped, throttled, garbled; `times` None for ever."""
-
-    @abstractmethod
-    def expire(self) -> None:
-        """Let the access tokens run out."""
-
-    @abstractmethod
-    def disconnect(self) -> None:
-        """End the grant there, as the company's owner can."""
-
-
-def pages(books: Accounting, kind: str) -> list[Page]:
-    """A whole scan."""
-    found, cursor = [], None
-    while True:
-        found.append(books.scan(kind, cursor))
-        cursor = found[-1].cursor
-        if cursor is None:
-            return found
-
-
-def read_ids(found: Sequence[Page]) -> list[str]:
-    return [record.origin.remote_id for page in found for record in page.records]
-
-
-class AccountingContract:
+class AccountingContract(WritingContract, TellingContract):
     """Subclass it as `Test...` and give the fixture `world`."""
 
     # --- the grant
@@ -144,7 +75,7 @@ class AccountingContract:
             world.oauth().exchange(code, code_verifier=consent.code_verifier)
 
     def test_a_refreshed_grant_replaces_the_old_one(self, world: World) -> None:
-        first = self._grant(world)
+        first = grant(world)
         second = world.oauth().refresh(first.refresh_token)
         assert second.access_token != first.access_token
         assert world.books(second.access_token).company().name
@@ -153,7 +84,7 @@ class AccountingContract:
                 world.oauth().refresh(first.refresh_token)
 
     def test_a_grant_given_back_opens_nothing_and_may_be_given_back_again(self, world: World) -> None:
-        tokens = self._grant(world)
+        tokens = grant(world)
         world.oauth().revoke(tokens.refresh_token)
         with pytest.raises(errors.AccessExpired):
             world.books(tokens.access_token).company()
@@ -162,7 +93,7 @@ class AccountingContract:
         world.oauth().revoke(tokens.refresh_token)
 
     def test_a_grant_ended_there_needs_a_reconnect(self, world: World) -> None:
-        tokens = self._grant(world)
+        tokens = grant(world)
         world.disconnect()
         with pytest.raises(errors.NeedsReconnect):
             world.oauth().refresh(tokens.refresh_token)
@@ -231,10 +162,10 @@ class AccountingContract:
 
     def test_inactive_customers_come_too_marked_and_under_their_own_name(self, world: World) -> None:
         books = world.granted()
-        before = self._customers(books)
+        before = customers(books)
         chosen = next(customer for customer in before.values() if customer.active and not customer.balance)
         world.deactivate(chosen.origin.remote_id)
-        after = self._customers(books)[chosen.origin.remote_id]
+        after = customers(books)[chosen.origin.remote_id]
         assert (after.active, after.display_name) == (False, chosen.display_name)
 
     def test_one_record_that_cannot_be_read_does_not_stop_the_others(self, world: World) -> None:
@@ -273,7 +204,7 @@ class AccountingContract:
                     amount = record.unapplied if isinstance(record, PaymentRecord) else record.balance or Decimal(0)
                     customer = record.customer.remote_id
                     open_[customer] = open_.get(customer, Decimal(0)) + (amount if kind == "invoice" else -amount)
-        for customer in self._customers(books).values():
+        for customer in customers(books).values():
             if customer.balance is not None:
                 assert customer.balance == open_.get(customer.origin.remote_id, Decimal(0)), customer.display_name
 
@@ -281,7 +212,7 @@ class AccountingContract:
 
     @pytest.mark.parametrize("question", QUESTIONS)
     def test_an_access_token_that_ran_out_says_so_and_a_refresh_mends_it(self, world: World, question: str) -> None:
-        tokens = self._grant(world)
+        tokens = grant(world)
         world.expire()
         with pytest.raises(errors.AccessExpired) as caught:
             QUESTIONS[question](world.books(tokens.access_token))
@@ -289,7 +220,7 @@ class AccountingContract:
         QUESTIONS[question](world.books(world.oauth().refresh(tokens.refresh_token).access_token))
 
     def test_a_token_for_another_company_does_not_open_this_one(self, world: World) -> None:
-        tokens = self._grant(world)
+        tokens = grant(world)
         other = registry.open_books(world.name, world.config, realm_id="1", access_token=tokens.access_token)
         with pytest.raises(errors.PermissionLost):
             other.company()
@@ -330,7 +261,7 @@ class AccountingContract:
 
     @pytest.mark.parametrize("what", ["down", "page", "dropped", "throttled"])
     def test_misfortune_in_a_refresh_loses_no_grant(self, world: World, what: str) -> None:
-        tokens = self._grant(world)
+        tokens = grant(world)
         world.trouble(what)
         with pytest.raises((errors.Unavailable, errors.RateLimited)):
             world.oauth().refresh(tokens.refresh_token)
@@ -346,20 +277,6 @@ class AccountingContract:
     def test_an_unknown_kind_is_a_fault_of_ours(self, world: World) -> None:
         with pytest.raises(ValueError, match="unicorn"):
             world.granted().scan("unicorn")
-
-    # --- helpers
-
-    def _grant(self, world: World) -> Tokens:
-        consent = world.oauth().authorize()
-        return world.oauth().exchange(world.consent(consent)["code"], code_verifier=consent.code_verifier)
-
-    def _customers(self, books: Accounting) -> dict[str, CustomerRecord]:
-        return {
-            record.origin.remote_id: record
-            for page in pages(books, "customer")
-            for record in page.records
-            if isinstance(record, CustomerRecord)
-        }
 
 
 def _leaves(value: Any) -> list[Any]:

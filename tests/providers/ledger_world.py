@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from crm.providers.accounting.base import Authorization, Config
-from crm.providers.accounting.ledgerfile import desk, files
+from crm.providers.accounting.ledgerfile import desk, files, webhooks
 from crm.providers.accounting.ledgerfile.ledger import DRAWERS, Ledger
 from tests.providers.contract import World
 
@@ -79,6 +82,7 @@ class LedgerWorld(World):
     page_size = 7
     metered = False
     status = None
+    secret = "a-seal"
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
@@ -87,6 +91,7 @@ class LedgerWorld(World):
         self.realm_id = COMPANY
         self.config = Config("a-client", "a-secret", "http://localhost/back", api_url=root.as_uri())
         self._monkeypatch = monkeypatch
+        self._told = self._papers()
 
     def consent(self, authorization: Authorization, *, agree: bool = True) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(desk.answer(authorization.url, COMPANY, agree=agree)).query))
@@ -97,6 +102,9 @@ class LedgerWorld(World):
     def deactivate(self, customer_id: str) -> None:
         desk.change(self.ledger, "customer", customer_id, archived=True)
 
+    def rename(self, customer_id: str, name: str) -> None:
+        desk.change(self.ledger, "customer", customer_id, label=name)
+
     def remove(self, kind: str, remote_id: str) -> None:
         desk.remove(self.ledger, kind, remote_id)
 
@@ -104,7 +112,10 @@ class LedgerWorld(World):
         desk.change(self.ledger, kind, remote_id, touched="yesterday", label=["no", "text"])
 
     def trouble(self, what: str, *, times: int | None = 1) -> None:
-        """The disk's next answers are bad ones, for ever where `times` is None."""
+        """The disk's next answers are bad ones, for ever where `times` is None; or it fails once after a write."""
+        if what in LOST:
+            self._lose(LOST[what])
+            return
         left = [times]
 
         def read(path: Path) -> bytes:
@@ -114,6 +125,34 @@ class LedgerWorld(World):
             return path.read_bytes()
 
         self._monkeypatch.setattr(files, "read", read)
+
+    def _lose(self, number: int) -> None:
+        """The next write is made, and nothing is heard of it."""
+        ready, writing = [True], Ledger.writing
+
+        @contextmanager
+        def loses(ledger: Ledger) -> Iterator[None]:
+            with writing(ledger):
+                yield
+            if ready.pop() if ready else False:
+                raise OSError(number, "no disk")
+
+        self._monkeypatch.setattr(Ledger, "writing", loses)
+
+    def posted(self) -> list[tuple[bytes, dict[str, str]]]:
+        before, self._told = self._told, self._papers()
+        at = datetime.now(UTC).isoformat()
+        news = [
+            {"no": token_hex(8), "what": what, "id": one, "at": at}
+            for one in sorted(before.keys() | self._told.keys())
+            if (what := _happened(before.get(one), self._told.get(one)))
+        ]
+        body = json.dumps({"book": COMPANY, "news": news}).encode()
+        return [(body, {"x-ledger-seal": webhooks.seal(body, self.secret), "x-ledger-sent": at})] if news else []
+
+    def _papers(self) -> dict[str, bytes]:
+        folders = [self.root / COMPANY / drawer for drawer, _ in DRAWERS.values()]
+        return {path.stem: path.read_bytes() for folder in folders for path in folder.glob("*.json")}
 
     def crash(self, when: Callable[[Path], bool]) -> None:
         """The disk fails at the first write of such a path, once; the write itself does not happen."""
@@ -135,10 +174,17 @@ class LedgerWorld(World):
         desk.end_all(self.root)
 
 
+def _happened(before: bytes | None, after: bytes | None) -> str:
+    if before == after:
+        return ""
+    return "added" if before is None else "removed" if after is None else "changed"
+
+
 def _fails(number: int) -> bytes:
     raise OSError(number, "no disk")
 
 
+LOST = {"lost": errno.EIO, "late": errno.ETIMEDOUT}
 TROUBLE: dict[str, Callable[[], bytes]] = {
     "down": lambda: _fails(errno.ENOENT),
     "page": lambda: b"<html>Sign in to the share</html>",

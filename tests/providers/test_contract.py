@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -14,6 +15,7 @@ from crm.providers import http
 from crm.providers.accounting.base import Authorization, Config
 from crm.providers.accounting.quickbooks import mapper, provider
 from crm.providers.accounting.quickbooks.oauth import forget_endpoints
+from sandbox.webhooks import cloudevents, legacy, sign
 from tests.providers.contract import AccountingContract, World
 
 TROUBLE = {
@@ -21,6 +23,8 @@ TROUBLE = {
     "page": {"action": "html", "status": 502},
     "dropped": {"action": "drop_before"},
     "throttled": {"action": "throttle"},
+    "lost": {"action": "drop_after"},
+    "late": {"action": "status_after", "status": 500},
     "garbled": {"action": "body", "body": '{"QueryResponse": {"Cust'},
 }
 #: Where things go wrong: at the books and where tokens are given; not at the discovery document.
@@ -30,6 +34,7 @@ PLACES = "^/(v3|oauth2)/"
 class QuickBooksWorld(World):
     name = "quickbooks"
     page_size = 7
+    secret = "sandbox-verifier"
 
     def __init__(self, served: sandbox.Served) -> None:
         super().__init__()
@@ -64,6 +69,12 @@ class QuickBooksWorld(World):
         assert body is not None
         self._write("customer", {"Id": customer_id, "SyncToken": body["SyncToken"], "sparse": True, "Active": False})
 
+    def rename(self, customer_id: str, name: str) -> None:
+        body = self._served.store.reading(self.realm_id).get("Customer", customer_id)
+        assert body is not None
+        change = {"Id": customer_id, "SyncToken": body["SyncToken"], "sparse": True, "DisplayName": name}
+        self._write("customer", change)
+
     def remove(self, kind: str, remote_id: str) -> None:
         entity = mapper.ENTITIES[kind]
         body = self._served.store.reading(self.realm_id).get(entity, remote_id)
@@ -79,6 +90,15 @@ class QuickBooksWorld(World):
 
     def trouble(self, what: str, *, times: int | None = 1) -> None:
         self._served.sandbox.script.set([{**TROUBLE[what], "path": PLACES, "count": times}])
+
+    def posted(self) -> list[tuple[bytes, dict[str, str]]]:
+        postman, found = self._served.sandbox.postman, []
+        notices = postman._due(everything=True)
+        postman._settle(notices, "")
+        for made in (cloudevents, legacy) if notices else ():
+            body = json.dumps(made(notices)).encode()
+            found.append((body, {"content-type": "text/plain", "intuit-signature": sign(body, self.secret)}))
+        return found
 
     def expire(self) -> None:
         assert self._served.sandbox.authority.expire(self.realm_id)
@@ -113,7 +133,8 @@ class TestQuickBooks(AccountingContract):
         monkeypatch.setattr(http, "_pause", lambda _: 0.0)
         world = QuickBooksWorld(served)
         yield world
-        if world.touched:
+        served.sandbox.script.clear()
+        if world.touched or any(call.operation == "batch" for call in world.calls):
             served.sandbox.fill(afresh=True)
 
     def test_a_thousand_customers_come_in_two_calls(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

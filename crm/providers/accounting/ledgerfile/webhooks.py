@@ -33,7 +33,7 @@ def verify(body: bytes, headers: Mapping[str, str], *, secret: str) -> bool:
 def parse(body: bytes) -> Parsed:
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict) or not isinstance(told.get("news"), list) or not isinstance(told.get("book"), str):
         raise ValueError('The body is not the news of a ledger: it holds no "book" with its "news".')

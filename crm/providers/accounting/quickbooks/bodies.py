@@ -55,7 +55,7 @@ def body(
     for name in NAMES:
         if isinstance(made.get(name), str):
             made[name] = legible(made[name])
-    if kind == "customer" and not made.get("DisplayName", "left as it is"):
+    if kind == "customer" and not made.get("DisplayName", "" if operation == "create" else "left as it is"):
         raise InvalidValue("The name is empty, and QuickBooks needs one. Give the contact a name.")
     plain = _plain(made)
     assert isinstance(plain, dict)

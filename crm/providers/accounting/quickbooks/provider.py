@@ -39,7 +39,7 @@ PAGE_SIZE = 1000
 FETCH_SIZE = 200
 """Ids in one query; how long a statement may be is not documented."""
 FIND_SIZE = 100
-"""Names in one query, each in two spellings."""
+"""Names in one query, each in two spellings. A name is borne by one at most."""
 
 #: Transactions have no `Active`; names are left out of queries when inactive unless both are asked for.
 DOCUMENTS = frozenset({"estimate", "invoice", "payment", "credit_memo"})
@@ -124,7 +124,7 @@ class QuickBooks:
             listed = ", ".join(literal(spelt) for spelt in spellings)
             rows += self._client.query(
                 _entity(kind),
-                f"SELECT * FROM {_source(kind, f'DisplayName IN ({listed})')} MAXRESULTS {PAGE_SIZE}",  # noqa: S608
+                f"SELECT * FROM {_source(kind, f'DisplayName IN ({listed})')} MAXRESULTS {2 * FIND_SIZE}",  # noqa: S608
             )
         return _page(kind, rows, cursor=None)
 
