@@ -8,7 +8,8 @@ here knows is kept as `ignored` with the reason, so that a later replay can take
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,6 +42,7 @@ LISTS = ("term", "customer_type", "payment_method", "tax_code", "tax_rate")
 """Kinds kept as `ListEntry`: names that other rows point to."""
 KINDS = ("customer", *DOCUMENTS, *LISTS)
 """Kinds the mirror holds; an event about any other is kept and not acted on."""
+_splitting = threading.Lock()
 DELIVERIES, EVENTS = table_of(Delivery), table_of(InboxEvent)
 
 
@@ -84,14 +86,25 @@ class Read:
 
 
 def split(*, clock: Callable[[], datetime]) -> int:
-    """Turn received deliveries into events, several at a time, until none is due. Answers how many were dealt with."""
-    done = 0
+    """Turn received deliveries into events, several at a time, until none is due. Answers how many were dealt with.
+
+    One thread of a process does it; a second one would only make those wait who post.
+    """
+    if not _splitting.acquire(blocking=False):
+        return 0
+    try:
+        return sum(_pages(clock))
+    finally:
+        _splitting.release()
+
+
+def _pages(clock: Callable[[], datetime]) -> Iterator[int]:
     while True:
         lease, rows = _claim(clock())
         if not rows:
-            return done
+            return
         _store_safely([_read(row) for row in rows], lease, clock)
-        done += len(rows)
+        yield len(rows)
 
 
 def _claim(now: datetime) -> tuple[datetime, Sequence[Any]]:
