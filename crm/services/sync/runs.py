@@ -9,10 +9,12 @@ from sqlalchemy import func, select
 
 from crm.bell import ring
 from crm.db import db
+from crm.domain.directions import EVERYTHING
 from crm.domain.errors import NotFound, Refused
-from crm.domain.runs import LIVE
+from crm.domain.runs import LIVE, RESOURCES
 from crm.models import Connection, SyncRun
 from crm.services.audit import SYSTEM, Actor
+from crm.services.sync import settings
 from crm.services.sync.runner import TASK
 from crm.services.sync.steps import read_resources
 from crm.services.sync.work import due_runs, finish, log_entry
@@ -34,8 +36,8 @@ def start_run(
 ) -> SyncRun:
     """A queued run, and a ring of the bell. While one of the connection is live, that one is returned instead.
 
-    `resources` None or empty means all. Raises NotFound, Invalid for an unknown resource, Refused where the connection
-    does not work.
+    `resources` None or empty means all that the sync settings let come in. Raises NotFound, Invalid for an unknown
+    resource, Refused where the connection does not work, or a resource that was asked for is off or paused.
     """
     wanted = read_resources(resources)
     connection = db.session.get(Connection, connection_id, with_for_update=True, populate_existing=True)
@@ -51,6 +53,7 @@ def start_run(
         return live
     if not connection.live:
         raise Refused(NOT_LIVE.get(connection.state, "This connection does not work at present. Reconnect first."))
+    wanted = _let_in(connection_id, wanted, all_or_none=bool(resources))
     run = SyncRun(
         connection_id=connection_id, trigger=trigger, requested_by=actor.label, resources=wanted, state="queued",
         step="", progress={}, counts={}, attempts=0, created_at=now,
@@ -59,6 +62,18 @@ def start_run(
     db.session.flush()
     ring(TASK, run.id)
     return run
+
+
+def _let_in(connection_id: int, wanted: list[str], *, all_or_none: bool) -> list[str]:
+    """Those of the kinds that the sync settings let come in."""
+    kept = settings.of_connection(db.session(), connection_id)
+    if kept[EVERYTHING].paused:
+        raise Refused("The sync of this company is paused. Resume it in the sync settings, then import.")
+    closed = [kind for kind in wanted if not kept[kind].allows_in]
+    if closed and (all_or_none or closed == wanted):
+        names = ", ".join(RESOURCES[kind] for kind in closed)
+        raise Refused(f"The sync settings let nothing in for: {names}. Resume them or change their direction first.")
+    return [kind for kind in wanted if kind not in closed]
 
 
 def cancel_run(run_id: int, *, actor: Actor, now: datetime) -> SyncRun:
@@ -100,7 +115,11 @@ def start_due(*, now: datetime) -> list[int]:
         .where(Connection.state == "connected", last.c.at <= now - EVERY)
         .order_by(Connection.id)
     ).all()
-    return [start_run(id_, resources=None, trigger="schedule", actor=SYSTEM, now=now).id for id_ in due]
+    return [
+        start_run(id_, resources=None, trigger="schedule", actor=SYSTEM, now=now).id
+        for id_ in due
+        if any(kept.allows_in for kind, kept in settings.of_connection(db.session(), id_).items() if kind != EVERYTHING)
+    ]
 
 
 def wake_run(run_id: int, *, now: datetime) -> SyncRun:
