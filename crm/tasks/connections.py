@@ -5,7 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from crm import clock
-from crm.services import connections, grant_care
+from crm.db import transaction
+from crm.services import budget, connections, grant_care
 
 
 @shared_task(name="crm.tasks.connections.check")
@@ -27,3 +28,9 @@ def tend() -> None:
 @shared_task(name="crm.tasks.connections.keep_alive")
 def keep_alive() -> None:
     grant_care.keep_alive(clock=clock.now)
+
+
+@shared_task(name="crm.tasks.connections.watch_budget")
+def watch_budget() -> None:
+    with transaction():
+        budget.watch(now=clock.now())

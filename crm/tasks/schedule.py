@@ -11,6 +11,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "connections-keep-alive": {"task": "crm.tasks.connections.keep_alive", "schedule": timedelta(hours=1)},
     # A check or a revocation whose bell was lost; a lapsed subscription or a wrong key that was mended elsewhere.
     "connections-tend": {"task": "crm.tasks.connections.tend", "schedule": timedelta(minutes=2)},
+    # Intuit refuses reads when the month's are used up: admins should hear while longer intervals can still save some.
+    "connections-budget": {"task": "crm.tasks.connections.watch_budget", "schedule": timedelta(hours=1)},
     # Imports whose bell was lost, whose worker died (lease lapsed), or whose retry or reconnect has come. A person
     # may be watching, so it should not stand still for long.
     "sync-sweep": {"task": "crm.tasks.sync.sweep", "schedule": timedelta(seconds=15)},
