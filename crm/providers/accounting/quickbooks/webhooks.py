@@ -25,7 +25,8 @@ headers: tuple[str, ...] = (
     "intuit-t-id", "intuit-created-time", "intuit-notification-schema-version", "content-type", "user-agent",
 )  # fmt: skip
 
-KINDS = {entity.lower(): kind for kind, entity in mapper.ENTITIES.items()}
+#: The company is no record that is read by id: its events are kept without a kind.
+KINDS = {entity.lower(): kind for kind, entity in mapper.ENTITIES.items() if kind != "company"}
 ENTITIES = {entity.lower(): entity for entity in mapper.ENTITIES.values()}
 VERBS = {
     "create": "created", "created": "created", "update": "updated", "updated": "updated", "delete": "deleted",
