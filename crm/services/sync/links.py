@@ -30,7 +30,7 @@ from crm.services.sync.customers import undecided, waiting
 from crm.services.sync.enrich import Linked, contact_row, enrich_linked, point_row, touch
 from crm.services.sync.fetch import Fetch
 from crm.services.sync.matching import DRAFTS, MATCHES, still_doubtful
-from crm.services.sync.work import Books, Page, Work
+from crm.services.sync.work import Batch, Books, Work
 
 PAGE = 500
 SPREAD = 20_000
@@ -51,18 +51,18 @@ def apply_page(work: Work, fetch: Fetch, cursor: str | None) -> str:
         customers = session.execute(
             select(*NEEDED).where(*undecided(work.books.id), Customer.id > after).order_by(Customer.id).limit(PAGE)
         ).all()
-        ids = [row.id for row in customers]
-        drafts: dict[int, list[Any]] = {}
-        for row in session.execute(
-            select(MATCHES).where(MATCHES.c.customer_id.in_(ids), MATCHES.c.state.in_(DRAFTS)).order_by(MATCHES.c.rank)
-        ):
-            drafts.setdefault(row.customer_id, []).append(row)
-        _apply(work, page, customers, drafts)
-        return page.reached(str(ids[-1]) if len(ids) == PAGE else None, done=len(ids))
+        carry_out(page, customers)
+        last = customers[-1].id if len(customers) == PAGE else None
+        return page.reached(str(last) if last else None, done=len(customers))
 
 
-def _apply(work: Work, page: Page, customers: Sequence[Any], drafts: Mapping[int, list[Any]]) -> None:
-    session, books = page.session, work.books
+def carry_out(batch: Batch, customers: Sequence[Any]) -> None:
+    """The same for these customers (rows of NEEDED), whose decisions stand as drafts."""
+    session, books = batch.session, batch.books
+    drafts: dict[int, list[Any]] = {}
+    mine = (MATCHES.c.customer_id.in_([row.id for row in customers]), MATCHES.c.state.in_(DRAFTS))
+    for row in session.execute(select(MATCHES).where(*mine).order_by(MATCHES.c.rank)):
+        drafts.setdefault(row.customer_id, []).append(row)
     taken = _linked_contacts(session, books.id, [row.contact_id for rows in drafts.values() for row in rows])
     same, unsure, apart = [], {}, []
     for customer in customers:
@@ -78,20 +78,20 @@ def _apply(work: Work, page: Page, customers: Sequence[Any], drafts: Mapping[int
         if customer.id in unsure and customer.id not in doubtful:
             apart.append((customer, drafts[customer.id]))
     review = [customer for customer in customers if customer.id in doubtful]
-    _link_same(work, page, same)
-    _keep_for_person(page, review, unsure)
-    _apart(work, page, apart)
+    _link_same(batch, same)
+    _keep_for_person(batch, review, unsure)
+    _apart(batch, apart)
 
 
 # --- the same -------------------------------------------------------------------------------------------------
 
 
-def _link_same(work: Work, page: Page, pairs: Sequence[tuple[Any, Any]]) -> None:
+def _link_same(batch: Batch, pairs: Sequence[tuple[Any, Any]]) -> None:
     if not pairs:
         return
-    session, books, now = page.session, work.books, page.now
+    session, books, now = batch.session, batch.books, batch.now
     session.execute(insert(LINKS), [
-        link_row(books.id, customer, match.contact_id, by=match.decided_by, now=now, run_id=page.run.id)
+        link_row(books.id, customer, match.contact_id, by=match.decided_by, now=now, run_id=batch.run_id)
         for customer, match in pairs
     ])  # fmt: skip
     update_by_id(session, MATCHES, [{"id": match.id, "state": "linked", "rank": 0} for _, match in pairs])
@@ -109,9 +109,9 @@ def _link_same(work: Work, page: Page, pairs: Sequence[tuple[Any, Any]]) -> None
     linked = [
         Linked(match.contact_id, customer.remote_id, customer.record, customer.active) for customer, match in pairs
     ]
-    page.count("filled", len(enrich_linked(session, linked, books=books, now=now)))
+    batch.count("filled", len(enrich_linked(session, linked, books=books, now=now)))
     touch(session, [match.contact_id for _, match in pairs], now=now)
-    page.count("linked", len(pairs))
+    batch.count("linked", len(pairs))
 
 
 def link_row(
@@ -142,14 +142,14 @@ def link_row(
 # --- the doubtful ---------------------------------------------------------------------------------------------
 
 
-def _keep_for_person(page: Page, customers: Sequence[Any], drafts: Mapping[int, Sequence[Any]]) -> None:
+def _keep_for_person(batch: Batch, customers: Sequence[Any], drafts: Mapping[int, Sequence[Any]]) -> None:
     """Nothing is merged and nothing created; but the old double of an active customer troubles nobody."""
     contested = RULE_TEXTS["contested"]
     ignored = [c for c in customers if not (c.active or _is_open(c)) and drafts[c.id][0].decided_by == contested]
-    _ignore(page, ignored, "It is inactive in QuickBooks, and another customer fits the contact as well or better.")
+    _ignore(batch, ignored, "It is inactive in QuickBooks, and another customer fits the contact as well or better.")
     passed = {customer.id for customer in ignored}
     ids = [customer.id for customer in customers if customer.id not in passed]
-    session = page.session
+    session = batch.session
     for part in chunks(ids, PAGE):
         session.execute(
             update(MATCHES)
@@ -157,8 +157,8 @@ def _keep_for_person(page: Page, customers: Sequence[Any], drafts: Mapping[int, 
             .values(state="proposed")
         )
     update_by_id(session, CUSTOMERS, [{"id": id_, "match_state": "review", "contact_id": None} for id_ in ids])
-    refresh_link_states(session, [row.contact_id for id_ in ids for row in drafts[id_]], now=page.now)
-    page.count("review", len(ids))
+    refresh_link_states(session, [row.contact_id for id_ in ids for row in drafts[id_]], now=batch.now)
+    batch.count("review", len(ids))
 
 
 def refresh_link_states(session: Session, contact_ids: Iterable[int], *, now: datetime) -> None:
@@ -183,13 +183,13 @@ def refresh_link_states(session: Session, contact_ids: Iterable[int], *, now: da
 # --- the apart ------------------------------------------------------------------------------------------------
 
 
-def _apart(work: Work, page: Page, pairs: Sequence[tuple[Any, Sequence[Any]]]) -> None:
+def _apart(batch: Batch, pairs: Sequence[tuple[Any, Sequence[Any]]]) -> None:
     passed = [customer for customer, _ in pairs if not customer.active and not _is_open(customer)]
-    _ignore(page, passed, "It is inactive in QuickBooks, owes nothing and fits no contact.")
+    _ignore(batch, passed, "It is inactive in QuickBooks, owes nothing and fits no contact.")
     without = {customer.id for customer in passed}
     new = [(customer, rows) for customer, rows in pairs if customer.id not in without]
-    create_contacts(page.session, work.books, new, now=page.now, run_id=page.run.id)
-    page.count("created", len(new))
+    create_contacts(batch.session, batch.books, new, now=batch.now, run_id=batch.run_id)
+    batch.count("created", len(new))
 
 
 def create_contacts(
@@ -255,16 +255,16 @@ def _evidence_apart(rows: Sequence[Any], shown: Mapping[int, str]) -> list[dict[
     return [{"reason": "nearest", "text": text, "points": rows[0].score}, *rows[0].evidence]
 
 
-def _ignore(page: Page, customers: Sequence[Any], reason: str) -> None:
+def _ignore(batch: Batch, customers: Sequence[Any], reason: str) -> None:
     if not customers:
         return
     ids = [customer.id for customer in customers]
-    drop_drafts(page.session, ids)
-    update_by_id(page.session, CUSTOMERS, [{"id": id_, "match_state": "ignored", "contact_id": None} for id_ in ids])
+    drop_drafts(batch.session, ids)
+    update_by_id(batch.session, CUSTOMERS, [{"id": id_, "match_state": "ignored", "contact_id": None} for id_ in ids])
     for customer in customers:
-        page.log("customer_ignored", f"“{customer.display_name}” was not made a contact. {reason}", kind="customer",
+        batch.log("customer_ignored", f"“{customer.display_name}” was not made a contact. {reason}", kind="customer",
                  remote_id=customer.remote_id)  # fmt: skip
-    page.count("ignored", len(ids))
+    batch.count("ignored", len(ids))
 
 
 def _is_open(customer: Any) -> bool:

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, union, update
+from sqlalchemy import and_, delete, func, insert, select, union, update
 from sqlalchemy.orm import Session
 
 from crm.db import table_of
@@ -25,7 +25,7 @@ from crm.models import Customer, IdentityKey, Link, Match
 from crm.services.identity_keys import KEYS, chunks, contact_identities, customer_identity
 from crm.services.sync.customers import undecided, waiting
 from crm.services.sync.fetch import Fetch
-from crm.services.sync.work import END, Books, Work
+from crm.services.sync.work import END, Batch, Books, Work
 
 PAGE = 500
 CROWD = {"p:": 60, "e:": 60}
@@ -59,17 +59,21 @@ def decide_page(work: Work, fetch: Fetch, cursor: str | None) -> str:
             .order_by(Customer.id)
             .limit(PAGE)
         ).all()
-        ids = [row.id for row in customers]
-        session.execute(
-            delete(MATCHES).where(MATCHES.c.customer_id.in_(ids), MATCHES.c.state.in_((*DRAFTS, "proposed")))
-        )
-        decisions = _decide(session, work.books, {row.id: row.record for row in customers})
-        rows = [
-            row for id_, decision in decisions.items() for row in _drafts(work, id_, decision, page.now, page.run.id)
-        ]
-        if rows:
-            session.execute(insert(MATCHES), rows)
-        return page.reached(str(ids[-1]) if len(ids) == PAGE else None, done=len(ids))
+        draft(page, {row.id: row.record for row in customers})
+        last = customers[-1].id if len(customers) == PAGE else None
+        return page.reached(str(last) if last else None, done=len(customers))
+
+
+def draft(batch: Batch, records: Mapping[int, Any]) -> None:
+    """Decide about these customers (id -> stored record) and keep the decisions as drafts, in place of older ones."""
+    session = batch.session
+    session.execute(
+        delete(MATCHES).where(MATCHES.c.customer_id.in_(list(records)), MATCHES.c.state.in_((*DRAFTS, "proposed")))
+    )
+    decisions = _decide(session, batch.books, records)
+    rows = [row for id_, decision in decisions.items() for row in _drafts(batch, id_, decision)]
+    if rows:
+        session.execute(insert(MATCHES), rows)
 
 
 def _decide(session: Session, books: Books, records: Mapping[int, Any]) -> dict[int, Decision]:
@@ -139,7 +143,7 @@ def _candidates(keys: Iterable[str], holders: Mapping[str, Sequence[int]]) -> li
     return [contact for contact, _ in sorted(shared.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]]
 
 
-def _drafts(work: Work, customer_id: int, decision: Decision, now: Any, run_id: int) -> list[dict[str, Any]]:
+def _drafts(batch: Batch, customer_id: int, decision: Decision) -> list[dict[str, Any]]:
     if decision.outcome is Outcome.SAME:
         kept = [("draft_same", decision.candidates[0])]
         kept += [("draft", other) for other in decision.candidates[1:] if other.outcome is not Outcome.APART]
@@ -149,7 +153,7 @@ def _drafts(work: Work, customer_id: int, decision: Decision, now: Any, run_id: 
         kept = [("draft_apart", scored) for scored in decision.candidates[:1]]
     return [
         {
-            "connection_id": work.books.id,
+            "connection_id": batch.books.id,
             "customer_id": customer_id,
             "contact_id": int(scored.key),
             "state": state,
@@ -158,8 +162,8 @@ def _drafts(work: Work, customer_id: int, decision: Decision, now: Any, run_id: 
             "rule": scored.rule,
             "evidence": [{"reason": e.reason, "text": e.text, "points": e.points} for e in scored.evidence],
             "decided_by": RULE_TEXTS[decision.rule][:254],
-            "decided_at": now,
-            "run_id": run_id,
+            "decided_at": batch.now,
+            "run_id": batch.run_id,
         }
         for rank, (state, scored) in enumerate(kept)
     ]
@@ -168,32 +172,41 @@ def _drafts(work: Work, customer_id: int, decision: Decision, now: Any, run_id: 
 def settle_claims(work: Work, fetch: Fetch, cursor: str | None) -> str:
     """Contacts that several customers want, or that are linked already: the better claim stays, the rest wait."""
     with work.page() as page:
-        session, mine = page.session, MATCHES.c.connection_id == work.books.id
-        claims = select(MATCHES.c.contact_id).where(mine, MATCHES.c.state == "draft_same")
-        linked = select(Link.local_id).where(Link.connection_id == work.books.id, Link.kind == "customer")
-        wanted_twice = claims.group_by(MATCHES.c.contact_id).having(func.count() > 1)
-        conflicted = union(wanted_twice, claims.where(MATCHES.c.contact_id.in_(linked))).subquery()
-        decisions: dict[str, Decision] = {}
-        contacts: set[int] = set()
-        for row in session.execute(
-            select(MATCHES.c.customer_id, MATCHES.c.contact_id, MATCHES.c.score, Customer.active)
-            .join(Customer, Customer.id == MATCHES.c.customer_id)
-            .where(mine, MATCHES.c.state == "draft_same", MATCHES.c.contact_id.in_(select(conflicted.c.contact_id)))
-        ):
-            score = row.score - (0 if row.active else INACTIVE_HANDICAP)
-            decisions[str(row.customer_id)] = Decision(Outcome.SAME, score, "", str(row.contact_id), (), ())
-            contacts.add(row.contact_id)
-        decisions |= taken_claims(session, work.books.id, contacts)
-        lost = [int(key) for key, settled in settle(decisions).items()
-                if settled.outcome is Outcome.DOUBTFUL and key.isdigit()]  # fmt: skip
-        for part in chunks(sorted(lost), 1000):
-            session.execute(
-                update(MATCHES)
-                .where(mine, MATCHES.c.customer_id.in_(part), MATCHES.c.state.in_(("draft_same", "draft")))
-                .values(state="draft", decided_by=RULE_TEXTS["contested"])
-            )
-        page.note(total=len(decisions))
-        return page.reached(END, done=len(decisions))
+        number = settle_drafts(page)
+        page.note(total=number)
+        return page.reached(END, done=number)
+
+
+def settle_drafts(batch: Batch, customer_ids: Sequence[int] | None = None) -> int:
+    """The same for the drafts of these customers (None: of all), in one go; answers how many claims were compared."""
+    session = batch.session
+    mine = MATCHES.c.connection_id == batch.books.id
+    if customer_ids is not None:
+        mine = and_(mine, MATCHES.c.customer_id.in_(customer_ids))
+    claims = select(MATCHES.c.contact_id).where(mine, MATCHES.c.state == "draft_same")
+    linked = select(Link.local_id).where(Link.connection_id == batch.books.id, Link.kind == "customer")
+    wanted_twice = claims.group_by(MATCHES.c.contact_id).having(func.count() > 1)
+    conflicted = union(wanted_twice, claims.where(MATCHES.c.contact_id.in_(linked))).subquery()
+    decisions: dict[str, Decision] = {}
+    contacts: set[int] = set()
+    for row in session.execute(
+        select(MATCHES.c.customer_id, MATCHES.c.contact_id, MATCHES.c.score, Customer.active)
+        .join(Customer, Customer.id == MATCHES.c.customer_id)
+        .where(mine, MATCHES.c.state == "draft_same", MATCHES.c.contact_id.in_(select(conflicted.c.contact_id)))
+    ):
+        score = row.score - (0 if row.active else INACTIVE_HANDICAP)
+        decisions[str(row.customer_id)] = Decision(Outcome.SAME, score, "", str(row.contact_id), (), ())
+        contacts.add(row.contact_id)
+    decisions |= taken_claims(session, batch.books.id, contacts)
+    lost = [int(key) for key, settled in settle(decisions).items()
+            if settled.outcome is Outcome.DOUBTFUL and key.isdigit()]  # fmt: skip
+    for part in chunks(sorted(lost), 1000):
+        session.execute(
+            update(MATCHES)
+            .where(mine, MATCHES.c.customer_id.in_(part), MATCHES.c.state.in_(("draft_same", "draft")))
+            .values(state="draft", decided_by=RULE_TEXTS["contested"])
+        )
+    return len(decisions)
 
 
 def taken_claims(session: Session, connection_id: int, contact_ids: Iterable[int]) -> dict[str, Decision]:
