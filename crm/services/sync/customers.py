@@ -8,10 +8,10 @@ never become contacts of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from crm.db import table_of
@@ -28,6 +28,7 @@ from crm.services.sync.work import END, Batch, Work
 TABLE = table_of(Customer)
 KNOWN = (
     Customer.id, Customer.remote_id, Customer.content_hash, Customer.version, Customer.match_state, Customer.contact_id,
+    Customer.remote_updated_at, Customer.gone_at,
 )  # fmt: skip
 DEEPEST = 20
 """QuickBooks allows five levels; more is a circle."""
@@ -88,10 +89,13 @@ def _store(batch: Batch, records: Sequence[CustomerRecord], names: Names) -> lis
     ours = (Customer.connection_id == batch.books.id, Customer.remote_id.in_(ids))
     known = {row.remote_id: row for row in session.execute(select(*KNOWN).where(*ours))}
     rows = [_row(batch, record, names) for record in records]
+    older = {row["remote_id"] for row in rows if is_older(row, known.get(row["remote_id"]))}
+    _mark_seen(batch, [known[remote_id].id for remote_id in older])
+    rows = [row for row in rows if row["remote_id"] not in older]
     moved = [row for row in rows if _differs(row, known.get(row["remote_id"]), "content_hash")]
     written = [row for row in rows if _differs(row, known.get(row["remote_id"]), "content_hash", "version")]
     fresh = {row["remote_id"] for row in written}
-    _mark_seen(batch, [row.id for remote_id, row in known.items() if remote_id not in fresh])
+    _mark_seen(batch, [row.id for remote_id, row in known.items() if remote_id not in fresh and remote_id not in older])
     upsert(
         session, TABLE, written, by=("connection_id", "remote_id"), keep=("match_state", "contact_id", "root_remote_id")
     )
@@ -99,11 +103,36 @@ def _store(batch: Batch, records: Sequence[CustomerRecord], names: Names) -> lis
     batch.count("customers_new", sum(1 for row in moved if row["remote_id"] not in known))
     batch.count("customers_changed", sum(1 for row in moved if row["remote_id"] in known))
     _renew_links(batch, [row for row in written if row["remote_id"] in known])
+    set_link_states(session, batch.books.id, [row["remote_id"] for row in moved])
     return _after_change(batch, moved, known) if moved else []
 
 
 def _differs(row: dict[str, Any], known: Any, *names: str) -> bool:
     return known is None or any(row[name] != getattr(known, name) for name in names)
+
+
+def is_older(row: Mapping[str, Any], known: Any) -> bool:
+    """Whether what stands here was read after this was: two workers may read an object and store it in the other order.
+
+    The books' time moves with every change of an object; what came back after it was gone is always news.
+    """
+    now, before = row["remote_updated_at"], known.remote_updated_at if known is not None else None
+    return bool(now and before and now < before and known.gone_at is None)
+
+
+def set_link_states(session: Session, connection_id: int, remote_ids: Sequence[str]) -> None:
+    """`links.state` anew from the mirror, for the links of these customers."""
+    here = select(Customer.id).where(Customer.connection_id == Link.connection_id, Customer.remote_id == Link.remote_id)
+    gone, active = exists(here.where(Customer.gone_at.is_not(None))), exists(here.where(Customer.active.is_(True)))
+    state = case((gone, "gone"), (active, "linked"), else_="inactive")
+    for part in chunks(remote_ids, 500):
+        session.execute(
+            update(Link)
+            .where(Link.connection_id == connection_id, Link.kind == "customer", Link.remote_id.in_(part),
+                   Link.state != state)
+            .values(state=state)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
 
 
 def _mark_seen(batch: Batch, ids: Sequence[int]) -> None:
@@ -174,7 +203,9 @@ def _after_change(batch: Batch, moved: Sequence[dict[str, Any]], known: dict[str
     ]
     update_by_id(session, TABLE, [{"id": id_, "match_state": "new", "contact_id": None} for id_ in again])
     linked = [
-        Linked(known[row["remote_id"]].contact_id, row["remote_id"], row["record"], row["active"])
+        Linked(
+            known[row["remote_id"]].contact_id, row["remote_id"], row["record"], row["active"], row["remote_updated_at"]
+        )
         for row in moved
         if (old := known.get(row["remote_id"])) is not None and old.match_state == "linked" and old.contact_id
     ]
@@ -200,27 +231,33 @@ def _renew_links(batch: Batch, rows: Sequence[dict[str, Any]]) -> None:
 def grow_tree(work: Work, fetch: Fetch, cursor: str | None) -> str:
     """The top of every sub-customer and project, in one go: only rows that have a parent are looked at."""
     with work.page() as page:
-        session, mine = page.session, Customer.connection_id == work.books.id
-        children = session.execute(
-            select(Customer.id, Customer.remote_id, Customer.parent_remote_id, Customer.root_remote_id,
-                   Customer.match_state).where(mine, Customer.parent_remote_id.is_not(None))
-        ).all()  # fmt: skip
-        parents = {row.remote_id: row.parent_remote_id for row in children}
-        changes = []
-        for row in children:
-            root, state = _top(row.remote_id, parents), row.match_state if row.match_state == "linked" else "job"
-            if (root, state) != (row.root_remote_id, row.match_state):
-                changes.append({"id": row.id, "root_remote_id": root, "match_state": state})
-        update_by_id(session, TABLE, changes)
-        session.execute(
-            update(TABLE)
-            .where(TABLE.c.connection_id == work.books.id, TABLE.c.parent_remote_id.is_(None),
-                   TABLE.c.root_remote_id != TABLE.c.remote_id)
-            .values(root_remote_id=TABLE.c.remote_id)
-        )  # fmt: skip
-        page.note(total=len(children))
-        page.run.counts = {**page.run.counts, "jobs": len(children)}
-        return page.reached(END, done=len(children))
+        number = set_roots(page)
+        page.note(total=number)
+        page.run.counts = {**page.run.counts, "jobs": number}
+        return page.reached(END, done=number)
+
+
+def set_roots(batch: Batch) -> int:
+    """The same in an open transaction; answers how many have a parent."""
+    session, mine = batch.session, Customer.connection_id == batch.books.id
+    children = session.execute(
+        select(Customer.id, Customer.remote_id, Customer.parent_remote_id, Customer.root_remote_id,
+               Customer.match_state).where(mine, Customer.parent_remote_id.is_not(None)).order_by(Customer.id)
+    ).all()  # fmt: skip
+    parents = {row.remote_id: row.parent_remote_id for row in children}
+    changes = []
+    for row in children:
+        root, state = _top(row.remote_id, parents), row.match_state if row.match_state == "linked" else "job"
+        if (root, state) != (row.root_remote_id, row.match_state):
+            changes.append({"id": row.id, "root_remote_id": root, "match_state": state})
+    update_by_id(session, TABLE, changes)
+    session.execute(
+        update(TABLE)
+        .where(TABLE.c.connection_id == batch.books.id, TABLE.c.parent_remote_id.is_(None),
+               TABLE.c.root_remote_id != TABLE.c.remote_id)
+        .values(root_remote_id=TABLE.c.remote_id)
+    )  # fmt: skip
+    return len(children)
 
 
 def _top(remote_id: str, parents: dict[str, str]) -> str:

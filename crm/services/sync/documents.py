@@ -17,6 +17,7 @@ from crm.db import table_of
 from crm.domain.records import DocumentRecord, PaymentRecord, Refusal
 from crm.models import Document, Payment, PaymentApplication
 from crm.services.sync.bulk import upsert
+from crm.services.sync.customers import is_older
 from crm.services.sync.fetch import Fetch, Names, refuse
 from crm.services.sync.stored import as_stored, content_hash, exceeds
 from crm.services.sync.work import Batch, Work
@@ -79,11 +80,15 @@ def _store(batch: Batch, kind: str, records: Sequence[Any], names: Names) -> lis
     where = [model.connection_id == batch.books.id, model.remote_id.in_(ids)]
     if kind != "payment":
         where.append(model.kind == kind)
-    columns = select(model.id, model.remote_id, model.content_hash, model.version)
+    columns = select(
+        model.id, model.remote_id, model.content_hash, model.version, model.remote_updated_at, model.gone_at
+    )
     known = {row.remote_id: row for row in batch.session.execute(columns.where(*where))}
     written, moved = [], []
     for record in records:
         row, old = _row(batch, kind, record, names), known.get(record.origin.remote_id)
+        if is_older(row, old):
+            continue
         if old is None or row["content_hash"] != old.content_hash:
             moved.append(record)
             written.append(row)

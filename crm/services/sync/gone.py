@@ -17,6 +17,7 @@ from crm.db import db, end_reading, table_of
 from crm.models import Customer, Document, Payment, SyncRun
 from crm.services import timeline
 from crm.services.sync.bulk import update_by_id
+from crm.services.sync.customers import set_link_states
 from crm.services.sync.enrich import touch
 from crm.services.sync.fetch import Fetch
 from crm.services.sync.links import drop_drafts, refresh_link_states
@@ -121,6 +122,7 @@ def _mark_customers(batch: Batch, rows: Sequence[Any], gone: dict[str, Any]) -> 
          "match_state": "ignored" if row.match_state in ("new", "review") else row.match_state, **gone}
         for row in rows
     ])  # fmt: skip
+    set_link_states(batch.session, batch.books.id, [row.remote_id for row in rows])
     contacts = [row.contact_id for row in rows if row.contact_id]
     refresh_link_states(batch.session, [*proposed, *contacts], now=batch.now)
     touch(batch.session, contacts, now=batch.now)
