@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -11,12 +12,15 @@ import pytest
 import requests
 
 import sandbox
+from crm.domain.errors import DuplicateName
+from crm.domain.records import CustomerRecord, Origin, PartyRecord
 from crm.providers import http
 from crm.providers.accounting.base import Authorization, Config
-from crm.providers.accounting.quickbooks import mapper, provider
+from crm.providers.accounting.quickbooks import mapper, provider, webhooks
 from crm.providers.accounting.quickbooks.oauth import forget_endpoints
 from sandbox.webhooks import cloudevents, legacy, sign
 from tests.providers.contract import AccountingContract, World
+from tests.providers.writing import draft, key, made
 
 TROUBLE = {
     "down": {"action": "status", "status": 503},
@@ -81,6 +85,10 @@ class QuickBooksWorld(World):
         assert body is not None
         self._write(entity.lower(), {"Id": remote_id, "SyncToken": body["SyncToken"]}, params={"operation": "delete"})
 
+    def merge(self, survivor: str, loser: str) -> None:
+        address, body = f"{self._served.url}/_sandbox/merge", {"survivor": survivor, "loser": loser}
+        assert requests.post(address, json=body, timeout=5).status_code == 200
+
     def spoil(self, kind: str, remote_id: str) -> None:
         self.touched = True
         with self._served.store.writing(self.realm_id) as books:
@@ -95,8 +103,8 @@ class QuickBooksWorld(World):
         postman, found = self._served.sandbox.postman, []
         notices = postman._due(everything=True)
         postman._settle(notices, "")
-        for made in (cloudevents, legacy) if notices else ():
-            body = json.dumps(made(notices)).encode()
+        for form in (cloudevents, legacy) if notices else ():
+            body = json.dumps(form(notices)).encode()
             found.append((body, {"content-type": "text/plain", "intuit-signature": sign(body, self.secret)}))
         return found
 
@@ -136,6 +144,30 @@ class TestQuickBooks(AccountingContract):
         served.sandbox.script.clear()
         if world.touched or any(call.operation == "batch" for call in world.calls):
             served.sandbox.fill(afresh=True)
+
+    def test_a_merge_is_posted_with_both_ids_and_the_loser_is_told_gone(self, world: QuickBooksWorld) -> None:
+        books, since = world.granted(), datetime.now(UTC) - timedelta(seconds=2)
+        survivor, loser = made(world, books, "Survivor"), made(world, books, "Loser")
+        world.posted()
+        world.merge(survivor.origin.remote_id, loser.origin.remote_id)
+        for body, _ in world.posted():
+            (event,) = webhooks.parse(body).notifications
+            assert (event.kind, event.verb) == ("customer", "merged")
+            assert (event.remote_id, event.other_remote_id) == (survivor.origin.remote_id, loser.origin.remote_id)
+        told = books.changes(["customer"], since)
+        assert [gone.remote_id for gone in told.gone] == [loser.origin.remote_id]
+        assert books.fetch("customer", [loser.origin.remote_id]).records == ()
+
+    @pytest.mark.parametrize("kind", ["vendor", "employee"])
+    def test_a_name_may_be_held_by_another_kind(self, world: QuickBooksWorld, kind: str) -> None:
+        books = world.granted()
+        holder = next(iter(books.scan(kind).records))
+        assert isinstance(holder, PartyRecord)
+        twin = draft(world, "create", CustomerRecord(Origin(""), holder.display_name))
+        (refused,) = books.push([twin], key=key())
+        assert isinstance(refused.error, DuplicateName)
+        assert refused.error.remote_id == holder.origin.remote_id
+        assert books.find(kind, [holder.display_name]).records == (holder,)
 
     def test_a_thousand_customers_come_in_two_calls(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """ceil(N/1000) and one more, at QuickBooks' own page size."""

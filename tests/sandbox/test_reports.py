@@ -63,6 +63,14 @@ def test_payments_and_credits_lower_what_is_owed(api: Api):
     assert owed(api, customer, DAY - timedelta(days=4)) == ["", "-7.50", "100.00", "", "", "92.50"]
 
 
+def test_a_credit_applied_by_a_payment_of_nothing_is_open_no_more(api: Api):
+    customer, item = api.customer("Credited"), api.item("Work")
+    invoice = api.sale("Invoice", customer, item, "100", TxnDate=before(50), DueDate=before(40))
+    credit = api.sale("CreditMemo", customer, item, "30", TxnDate=before(5))
+    api.pay(customer, "0", **{f"i{invoice['Id']}": "30", f"c{credit['Id']}": "30"})
+    assert owed(api, customer) == ["", "", "70.00", "", "", "70.00"]
+
+
 def test_who_has_nothing_open_is_not_in_it_and_it_sums_to_all_balances(api: Api):
     found = report(api, date(2040, 1, 1))
     total = found["Rows"]["Row"][-1]
