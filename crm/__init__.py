@@ -76,13 +76,14 @@ def _register_blueprints(app: Flask) -> None:
         matches,
         oauth,
         sync_runs,
+        sync_settings,
         users,
         webhooks,
     )
 
     modules = (
         api, api_keys, audit, auth, contact_imports, contacts, health, home, integrations,
-        matches, oauth, sync_runs, users, webhooks,
+        matches, oauth, sync_runs, sync_settings, users, webhooks,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)

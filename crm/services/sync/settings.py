@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm.bell import ring
+from crm.db import db
 from crm.domain import directions
 from crm.domain import policies as rules
 from crm.domain.directions import DIRECTIONS, EVERYTHING, LEAST_MINUTES, MOST_MINUTES
@@ -27,6 +28,7 @@ from crm.services.audit import Actor
 
 __all__ = [
     "Setting", "always", "change", "choices", "current", "history", "of_connection", "pause", "resume", "set_interval",
+    "ways",
 ]  # fmt: skip
 SEND = "crm.tasks.outbox.send"
 
@@ -37,6 +39,11 @@ def choices(session: Session, connection_id: int, kind: str) -> tuple[str, ...]:
     if connection is None:
         raise NotFound("There is no such connection.")
     return directions.choices(kind, registry.spec(connection.provider).push_kinds)
+
+
+def ways(connection_id: int) -> dict[str, tuple[str, ...]]:
+    """Kind -> the directions it may have."""
+    return {kind: choices(db.session(), connection_id, kind) for kind in RESOURCES}
 
 
 def change(
