@@ -20,8 +20,8 @@ names the fields that a person changed here and that still wait to be sent. Pure
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from crm.domain.policies import ASK, EMPTIED, NEWEST, OURS, QUICKBOOKS, emptied
@@ -91,6 +91,19 @@ def merge(
     named = {how: tuple(name for name in outcomes if outcomes[name] == how) for how in (AGREED, TAKEN, SENT, LEFT)}
     asked = {name: how for name, how in outcomes.items() if how in (BOTH_CHANGED, EMPTIED)}
     return Merged(here, values, {**base, **settled}, named[AGREED], named[TAKEN], named[SENT], asked, named[LEFT])
+
+
+def left_alone(merged: Merged, base: Mapping[str, str], fields: Collection[str]) -> Merged:
+    """The same, but of what was taken these fields stay as they are: a kind that only goes out takes nothing."""
+    left = {name for name in merged.taken if name in fields}
+    agreed = {name: value for name, value in merged.base.items() if name not in left}
+    return replace(
+        merged,
+        values={name: merged.here[name] if name in left else value for name, value in merged.values.items()},
+        base={**agreed, **{name: base[name] for name in left if name in base}},
+        taken=tuple(name for name in merged.taken if name not in left),
+        differing=tuple(sorted({*merged.differing, *left})),
+    )
 
 
 def _outcome(case: _Case) -> str:

@@ -125,13 +125,18 @@ def compare(
     if "address" not in base and bare and here["address"] != there["address"] and there["address"]:
         here["address"] = ""  # a mere state or country is no address; the books' one may be taken
     claimed = {field: {*_split(base.get(field, "")), *_split(there[field])} for field in LINE_FIELDS}
+    edited = dict(edited or {})
     for field in LINE_FIELDS:
         others: set[str] = set().union(*(keys for name, keys in claimed.items() if name != field))
-        here[field] = _line_keys(field, base.get(field), there[field], lines, others)
+        here[field] = _line_keys(field, base.get(field), there[field], lines, others, touched=field in edited)
+        if field not in base and not here[field]:
+            edited.pop(field, None)  # an edit of another line empties nothing there that was never here
     return merge(base, here, there, policies=policies, edited=edited, theirs_at=theirs_at)
 
 
-def _line_keys(field: str, agreed: str | None, there: str, lines: Sequence[Point], others: set[str]) -> str:
+def _line_keys(
+    field: str, agreed: str | None, there: str, lines: Sequence[Point], others: set[str], *, touched: bool
+) -> str:
     """What stands here in a field of lines. What was agreed and is still here has not changed, wherever it stands."""
     kind = "email" if field == "email" else "phone"
     mine = {line_key(line): line for line in lines if line.kind == kind}
@@ -139,7 +144,7 @@ def _line_keys(field: str, agreed: str | None, there: str, lines: Sequence[Point
         return agreed
     if there and _split(there) <= set(mine):
         return there
-    if agreed is None:
+    if agreed is None and there and not touched:
         # Never agreed: lines we do not have are added. The same number with another extension is not a new line.
         bare = {(line.normal or line.value): key for key, line in mine.items()}
         near = [bare[key.split(" x")[0]] for key in _split(there) if key.split(" x")[0] in bare]
@@ -164,6 +169,21 @@ def text_keys(values: Mapping[str, str]) -> dict[str, str]:
     keys = {name: _folded(without_deleted(values[name])) for name in TEXTS[:-1]}
     website = values["website"].strip().casefold().removeprefix("https://").removeprefix("http://").rstrip("/")
     return {**keys, "website": website, "address": _folded(address_text(values))}
+
+
+def shown_here(field: str, key: str, contact: Any, lines: Sequence[Point]) -> str:
+    """What stands here in a field, as people read it; `key` as `compare` found it (`Merged.here`)."""
+    if field in LINE_FIELDS:
+        kind, keys = "email" if field == "email" else "phone", _split(key)
+        return ", ".join(line.value for line in lines if line.kind == kind and line_key(line) in keys)
+    if field == "address":
+        return address_text({part: getattr(contact, part) for part in ADDRESS})
+    return str(getattr(contact, field))
+
+
+def shown_key(field: str, key: str) -> str:
+    """A value of which only the compared form is known, as people read it."""
+    return ", ".join(sorted(_split(key))) if field in LINE_FIELDS else key
 
 
 def address_text(values: Mapping[str, str]) -> str:

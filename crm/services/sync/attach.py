@@ -27,7 +27,7 @@ def attach(session: Session, customer: Customer, contact_id: int, *, actor: Acto
     session.execute(insert(Link), [row])
     customer.match_state, customer.contact_id = "linked", contact_id
     session.flush()
-    linked = Linked(contact_id, customer.remote_id, customer.record, customer.active)
+    linked = Linked(contact_id, customer.remote_id, customer.record, customer.active, customer.remote_updated_at)
     enrich_linked(session, [linked], books=books, now=now)
     timeline.add(contact_id, verb="linked", actor=actor, now=now,
                  summary=f"Linked to QuickBooks customer “{customer.display_name}”.")  # fmt: skip

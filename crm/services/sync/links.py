@@ -26,8 +26,9 @@ from crm.services import timeline
 from crm.services.audit import Actor
 from crm.services.identity_keys import chunks, customer_identity, replace_keys
 from crm.services.sync.bulk import update_by_id
+from crm.services.sync.contact_rows import contact_row, point_row
 from crm.services.sync.customers import undecided, waiting
-from crm.services.sync.enrich import Linked, contact_row, enrich_linked, point_row, touch
+from crm.services.sync.enrich import Linked, enrich_linked, touch
 from crm.services.sync.fetch import Fetch
 from crm.services.sync.matching import DRAFTS, MATCHES, still_doubtful
 from crm.services.sync.work import Batch, Books, Work
