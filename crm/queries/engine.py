@@ -1,6 +1,6 @@
 """Where each connected company stands: what the dashboard, the home page and the API say about being in step.
 
-Everything is counted for all connections at once, in the same number of statements whatever there is. No remote call.
+What is large is counted for all connections at once, in a fixed number of statements. No remote call.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import aliased
 
 from crm.db import db
 from crm.domain import health
-from crm.domain.runs import LIVE
+from crm.domain.directions import DIRECTIONS, EVERYTHING, SWEEP_MINUTES
+from crm.domain.runs import LIVE, RESOURCES
 from crm.models import (
     CallCount,
     Conflict,
     Connection,
     InboxEvent,
+    Link,
     Notice,
     OutboxEntry,
     OutboxNeed,
@@ -29,11 +30,9 @@ from crm.models import (
     Sweep,
     SyncRun,
 )
-from crm.queries import sync_directions
-from crm.queries.sync_directions import Direction
+from crm.queries.sync_settings import Setting, of_connection
 
 ENTRY_STATES = ("pending", "frozen", "parked", "skipped")
-WHOLE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,8 @@ class Standing:
     """Kind -> events not settled yet."""
     conflicts: int = 0
     plans: int = 0
-    directions: Mapping[str, Direction] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """`*` and every kind."""
     sweep: Sweep | None = None
     proof: Proof | None = None
     """The last one that ended."""
@@ -82,8 +82,7 @@ class Standing:
 
     @property
     def paused(self) -> bool:
-        whole = self.directions.get(WHOLE)
-        return whole is not None and whole.paused
+        return self.settings[EVERYTHING].paused
 
     def pile(self, *states: str, kind: str = "") -> Pile:
         return sum((pile for (of, state), pile in self.piles.items() if state in states and kind in ("", of)), Pile())
@@ -92,7 +91,7 @@ class Standing:
         """Entries that nothing but time keeps from going out."""
         return sum(
             (pile for (kind, state), pile in self.piles.items()
-             if state in ("ready", "frozen") and self.directions[kind].leaves), Pile(),
+             if state in ("ready", "frozen") and kind in self.settings and self.settings[kind].allows_out), Pile(),
         )  # fmt: skip
 
     @property
@@ -116,8 +115,8 @@ def standings(*, now: datetime, budget: int) -> list[Standing]:
     found = {row[0]: Standing(row[0], row[1] or "QuickBooks company", *row[2:]) for row in db.session.execute(query)}
     if not found:
         return []
-    for id_, directions in sync_directions.of(found).items():
-        found[id_].directions = directions
+    for standing in found.values():
+        standing.settings = of_connection(db.session(), standing.id)
     _count_out(found)
     _count_in(found)
     _asked(found)
@@ -130,11 +129,12 @@ def standings(*, now: datetime, budget: int) -> list[Standing]:
 
 def _count_out(found: Mapping[int, Standing]) -> None:
     """Entries by kind and state; of the pending ones those are `ready` that wait for nothing else of ours."""
-    other = aliased(OutboxEntry)
-    held = exists().where(
-        OutboxNeed.entry_id == OutboxEntry.id, other.connection_id == OutboxEntry.connection_id,
-        other.kind == OutboxNeed.kind, other.local_id == OutboxNeed.local_id, other.state.in_(("parked", "skipped")),
+    linked = exists().where(
+        Link.connection_id == OutboxEntry.connection_id, Link.kind == OutboxNeed.kind,
+        Link.local_id == OutboxNeed.local_id, Link.state == "linked",
     )  # fmt: skip
+    needs = exists().where(OutboxNeed.entry_id == OutboxEntry.id, ~linked)
+    told_why = (OutboxEntry.error != "") & (OutboxEntry.failures == 0)
     columns = (OutboxEntry.connection_id, OutboxEntry.kind, OutboxEntry.state)
     query = (
         select(*columns, func.count(), func.min(OutboxEntry.created_at))
@@ -145,7 +145,7 @@ def _count_out(found: Mapping[int, Standing]) -> None:
         found[id_].piles[kind, state] = Pile(number, oldest)
     ready = (
         select(OutboxEntry.connection_id, OutboxEntry.kind, func.count(), func.min(OutboxEntry.created_at))
-        .where(OutboxEntry.connection_id.in_(found), OutboxEntry.state == "pending", ~held)
+        .where(OutboxEntry.connection_id.in_(found), OutboxEntry.state == "pending", ~needs, ~told_why)
         .group_by(OutboxEntry.connection_id, OutboxEntry.kind)
     )
     for id_, kind, number, oldest in db.session.execute(ready):
@@ -190,7 +190,8 @@ def _looked(found: Mapping[int, Standing]) -> None:
 
 def _calls(found: Mapping[int, Standing], today: date) -> None:
     columns = (CallCount.connection_id, CallCount.day, CallCount.category, CallCount.calls)
-    rows = db.session.execute(select(*columns).where(CallCount.day >= today.replace(day=1), CallCount.day <= today)).all()
+    this_month = (CallCount.day >= today.replace(day=1), CallCount.day <= today)
+    rows = db.session.execute(select(*columns).where(*this_month)).all()
     month = sum(calls for _, _, category, calls in rows if category == "metered")
     for standing in found.values():
         mine = [(day, calls) for id_, day, _, calls in rows if id_ == standing.id]
@@ -208,7 +209,7 @@ def _signs(standing: Standing, budget: int) -> health.Signs:
         waiting=waiting.number, oldest_waiting=waiting.oldest, incoming=arriving.number,
         oldest_incoming=arriving.oldest, parked=standing.pile("parked").number, conflicts=standing.conflicts,
         plans=standing.plans, swept_at=sweep.swept_at if sweep else None,
-        sweep_minutes=sweep.interval_minutes if sweep else 15, sweep_error=sweep.error if sweep else "",
+        sweep_minutes=sweep.interval_minutes if sweep else SWEEP_MINUTES, sweep_error=sweep.error if sweep else "",
         silent_since=sweep.silent_since if sweep else None, proof=standing.proof.state if standing.proof else "",
         calls_share=standing.metered / budget if budget else 0.0,
     )  # fmt: skip
@@ -220,13 +221,17 @@ class KindRow:
 
     kind: str
     title: str
-    direction: Direction
+    setting: Setting
     last_in: datetime | None
     last_out: datetime | None
     waiting: Pile
     incoming: Pile
     parked: Pile
     skipped: int
+
+    @property
+    def direction(self) -> str:
+        return DIRECTIONS[self.setting.direction].title
 
     @property
     def oldest(self) -> datetime | None:
@@ -238,22 +243,23 @@ def kinds(standing: Standing) -> Sequence[KindRow]:
     """What the dashboard tells per kind, in the order kinds are done."""
     return [
         KindRow(
-            kind, direction.title, direction, _last_in(standing, kind), _last_out(standing.id, kind),
+            kind, title, standing.settings[kind], _last_in(standing, kind), _last_out(standing.id, kind),
             standing.pile("pending", "frozen", kind=kind), standing.incoming.get(kind, Pile()),
             standing.pile("parked", kind=kind), standing.pile("skipped", kind=kind).number,
         )
-        for kind, direction in standing.directions.items()
-        if kind != WHOLE
+        for kind, title in RESOURCES.items()
     ]  # fmt: skip
 
 
 def _last_in(standing: Standing, kind: str) -> datetime | None:
     """When a change of it was last taken, or all of it was read."""
     event = db.session.scalar(
-        select(func.max(InboxEvent.settled_at)).where(
-            InboxEvent.connection_id == standing.id, InboxEvent.kind == kind, InboxEvent.settled_at.is_not(None)
-        )
-    )
+        select(InboxEvent.settled_at)
+        .where(InboxEvent.connection_id == standing.id, InboxEvent.kind == kind, InboxEvent.state == "done",
+               InboxEvent.settled_at.is_not(None))
+        .order_by(InboxEvent.settled_at.desc())
+        .limit(1)
+    )  # fmt: skip
     read = standing.read_at.get(kind)
     moments = [moment for moment in (event, datetime.fromisoformat(read) if read else None) if moment]
     return max(moments, default=None)
