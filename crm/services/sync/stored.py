@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -69,3 +69,34 @@ def exceeds(amount: Decimal | None) -> bool:
 def _says_something(falsy: Any) -> bool:
     """False and zero are values; None and empty texts, lists and mappings are left out."""
     return isinstance(falsy, bool | int | Decimal)
+
+
+Made = TypeVar("Made")
+
+
+def from_stored(shape: type[Made], stored: Mapping[str, Any]) -> Made:
+    """The record of a shape (`CustomerRecord` ...) that `as_stored` made this of. Numbers in its `extra` stay text."""
+    hints = _hints(shape)
+    return shape(**{name: _read(hints[name], part) for name, part in stored.items() if name in hints})
+
+
+@lru_cache(maxsize=64)
+def _hints(shape: type) -> dict[str, Any]:
+    return get_type_hints(shape)
+
+
+def _read(hint: Any, part: Any) -> Any:
+    if part is None:
+        return None
+    inner = [one for one in get_args(hint) if one is not type(None)]
+    if get_origin(hint) is tuple:
+        return tuple(_read(inner[0], one) for one in part)
+    if get_origin(hint) is Mapping:
+        return part
+    if inner:  # one of several, None among them
+        return _read(inner[0], part)
+    if is_dataclass(hint):
+        return from_stored(hint, part)  # type: ignore[arg-type]  # the class, not an object of it
+    if hint is Decimal:
+        return Decimal(part)
+    return hint.fromisoformat(part) if hint in (date, datetime) else part

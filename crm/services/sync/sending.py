@@ -1,0 +1,274 @@
+"""Sending what waits in the outbox: claim, freeze, push, settle, until nothing is due or the time slice is over.
+
+Called by the task `crm.tasks.outbox.send`. Any number of workers may send for one connection: an entry is claimed by
+one compare-and-set on `available_at`, which raises `attempts`; whoever lost a claim changes nothing any more. Making
+the bodies and freezing them with their key is one transaction, storing what came of them another; in between, while
+the books are asked, none is open. A worker killed anywhere leaves entries that the next one takes up when the lease
+has lapsed: frozen ones go out again word for word with the same key, and nothing else goes with them.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, aliased
+
+from crm import clock as system_clock
+from crm.bell import ring
+from crm.db import end_reading, transaction
+from crm.domain.errors import OutcomeUnknown, ProviderError
+from crm.models import Connection, Link, OutboxEntry, OutboxNeed
+from crm.providers.accounting import registry
+from crm.providers.accounting.base import Accounting, Pushed, Spec
+from crm.services.sync import lookups, settings, settling
+from crm.services.sync.kinds import OUTGOING
+from crm.services.sync.kinds.port import Nothing, Park, Prepared, Send, Wait
+from crm.services.sync.outbox import TASK
+from crm.services.sync.verdicts import Sent, drop, park, sent_of
+from crm.services.sync.work import Batch, books_of
+
+log = logging.getLogger(__name__)
+
+OpenBooks = Callable[..., AbstractContextManager[Accounting]]
+LEASE = timedelta(minutes=3)
+"""Longer than a batch takes from claim to settling; a worker that died is replaced after this time."""
+SLICE = timedelta(minutes=3)
+"""Then the worker lets go, so that one company does not keep others waiting; the bell is rung at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Entries that are ours until the lease lapses: id -> the attempt that this is."""
+
+    connection_id: int
+    spec: Spec
+    entries: Mapping[int, int]
+    frozen: bool
+    until: datetime
+
+
+def send(
+    connection_id: int,
+    *,
+    clock: Callable[[], datetime] = system_clock.now,
+    open_books: OpenBooks | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> int:
+    """Send what is due; answers how many entries were pushed. What fails is kept on its entry, never raised."""
+    until, pushed = clock() + SLICE, 0
+    try:
+        while claim := _claim(connection_id, now=clock()):
+            pushed += _round(claim, open_books or _books(), clock=clock, jitter=jitter)
+            if clock() >= until:
+                with transaction():
+                    ring(TASK, connection_id)
+                break
+    except OperationalError as error:
+        # The database is away. What is claimed stays as it is; the next worker goes on when the lease has lapsed.
+        log.warning("sending for connection %s stopped: %s", connection_id, type(error).__name__)
+    return pushed
+
+
+def _books() -> OpenBooks:
+    from crm.services import connections  # it starts imports itself, so it may import this package
+
+    return connections.books
+
+
+def due(session: Session, *, now: datetime) -> list[int]:
+    """Connections with entries that could go out now."""
+    entry = OutboxEntry
+    wanted = select(entry.connection_id).join(Connection, Connection.id == entry.connection_id).distinct()
+    waiting = and_(entry.state == "pending", *_free())
+    query = wanted.where(entry.available_at <= now, or_(entry.state == "frozen", waiting), *_open_for_writing(now))
+    return [id_ for id_ in session.scalars(query.order_by(entry.connection_id)) if _kinds(session, id_)]
+
+
+# --- claim ----------------------------------------------------------------------------------------------------
+
+
+def _open_for_writing(now: datetime) -> tuple[Any, ...]:
+    return (
+        Connection.state == "connected", Connection.read_only.is_(False),
+        or_(Connection.held_until.is_(None), Connection.held_until <= now),
+    )  # fmt: skip
+
+
+def _kinds(session: Session, connection_id: int) -> list[str]:
+    return [kind for kind in OUTGOING if settings.current(session, connection_id, kind).allows_out]
+
+
+def _free() -> tuple[Any, ...]:
+    """Nothing of the same object is on its way, and everything the entry needs has its link."""
+    other, entry = aliased(OutboxEntry), OutboxEntry
+    same = (other.connection_id == entry.connection_id, other.kind == entry.kind, other.local_id == entry.local_id)
+    linked = exists(select(Link.id).where(
+        Link.connection_id == entry.connection_id, Link.kind == OutboxNeed.kind, Link.local_id == OutboxNeed.local_id,
+        Link.state == "linked",
+    ))  # fmt: skip
+    return (
+        ~exists(select(other.id).where(*same, other.state == "frozen")),
+        ~exists(select(OutboxNeed.id).where(OutboxNeed.entry_id == entry.id, ~linked)),
+    )
+
+
+def _claim(connection_id: int, *, now: datetime) -> Claim | None:
+    """The next entries, if the connection may be written to: frozen ones first, and only those of one key."""
+    with transaction() as session:
+        row = session.execute(
+            select(Connection.provider).where(Connection.id == connection_id, *_open_for_writing(now))
+        ).one_or_none()
+        if row is None:
+            return None
+        spec = registry.spec(row.provider)
+        mine = (OutboxEntry.connection_id == connection_id, OutboxEntry.available_at <= now)
+        key = session.scalar(
+            select(OutboxEntry.request_key)
+            .where(*mine, OutboxEntry.state == "frozen")
+            .order_by(OutboxEntry.frozen_at, OutboxEntry.id)
+            .limit(1)
+        )
+        which = (OutboxEntry.state == "frozen", OutboxEntry.request_key == key) if key else (
+            OutboxEntry.state == "pending",
+            OutboxEntry.kind.in_([kind for kind in _kinds(session, connection_id) if kind in spec.push_kinds]),
+            *_free(),
+        )  # fmt: skip
+        ids = select(OutboxEntry.id).where(*mine, *which).order_by(OutboxEntry.id).limit(spec.push_size)
+        taken = session.execute(
+            update(OutboxEntry)
+            .where(OutboxEntry.id.in_(ids.with_for_update(skip_locked=True).scalar_subquery()),
+                   OutboxEntry.available_at <= now)
+            .values(attempts=OutboxEntry.attempts + 1, available_at=now + LEASE)
+            .returning(OutboxEntry.id, OutboxEntry.attempts),
+            execution_options={"synchronize_session": False},
+        ).all()  # fmt: skip
+        entries = {row.id: row.attempts for row in taken}
+        return Claim(connection_id, spec, entries, bool(key), now + LEASE) if entries else None
+
+
+# --- one batch ------------------------------------------------------------------------------------------------
+
+
+def _round(claim: Claim, open_books: OpenBooks, *, clock: Callable[[], datetime], jitter: Callable[[], float]) -> int:
+    """From a claim to what came of it; answers how many went out."""
+    sent = _frozen(claim) if claim.frozen else _freeze_all(claim, clock=clock, jitter=jitter)
+    end_reading()
+    if not sent:
+        return 0
+    started = time.monotonic()
+    try:
+        with open_books(claim.connection_id, clock=clock) as books:
+            answers, found = _ask(books, sent, clock)
+    except ProviderError as error:
+        settling.call_failed(claim.connection_id, sent, error, now=clock(), jitter=jitter())
+        return len(sent)
+    except OperationalError:
+        raise
+    except Exception as error:
+        log.exception("pushing for connection %s failed", claim.connection_id)
+        settling.call_failed(claim.connection_id, sent, error, now=clock(), jitter=jitter())
+        return len(sent)
+    took = int((time.monotonic() - started) * 1000)
+    settling.settle(claim.connection_id, sent, answers, found, now=clock(), jitter=jitter(), took=took)
+    return len(sent)
+
+
+def _ask(
+    books: Accounting, sent: Sequence[Sent], clock: Callable[[], datetime]
+) -> tuple[dict[int, Pushed], lookups.Found]:
+    """Push them, then read whatever must be known to settle them. Entry id -> outcome; one for every entry."""
+    known = lookups.recall(books, sent, now=clock())
+    going = [one for one in sent if one.entry_id not in known.answers and one.entry_id not in known.again]
+    by_item = {}
+    if going:
+        by_item = {done.item: done for done in books.push([one.draft for one in going], key=going[0].key)}
+    silence = OutcomeUnknown("QuickBooks did not say what became of this.")
+    answers = {one.entry_id: by_item.get(one.draft.item) or Pushed(one.draft.item, error=silence) for one in going}
+    found = lookups.explain(books, going, answers)
+    return answers | dict(known.answers), replace(found, again=known.again)
+
+
+def _frozen(claim: Claim) -> list[Sent]:
+    """Those of the claim that are still ours, as they were frozen."""
+    with transaction() as session:
+        entries = _ours(session, claim, "frozen")
+        return [sent_of(entry) for entry in entries]
+
+
+def _ours(session: Session, claim: Claim, state: str) -> list[OutboxEntry]:
+    found = session.scalars(
+        select(OutboxEntry)
+        .where(OutboxEntry.id.in_(claim.entries), OutboxEntry.state == state)
+        .order_by(OutboxEntry.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return [entry for entry in found if entry.attempts == claim.entries[entry.id]]
+
+
+# --- freeze ---------------------------------------------------------------------------------------------------
+
+
+def _freeze_all(claim: Claim, *, clock: Callable[[], datetime], jitter: Callable[[], float]) -> list[Sent]:
+    """Make and freeze their bodies. Where that fails each is tried alone, so that one bad entry stops no other."""
+    try:
+        return _freeze(claim, now=clock())
+    except OperationalError:
+        raise
+    except Exception as error:
+        if len(claim.entries) == 1:
+            log.exception("preparing entry %s failed", *claim.entries)
+            settling.we_failed(claim.connection_id, claim.entries, error, now=clock(), jitter=jitter())
+            return []
+    for entry_id, attempt in claim.entries.items():
+        alone = replace(claim, entries={entry_id: attempt})
+        sent = _freeze_all(alone, clock=clock, jitter=jitter)
+        settling.due_now([one.entry_id for one in sent], now=clock())  # each has a key of its own: the next rounds
+    return []
+
+
+def _freeze(claim: Claim, *, now: datetime) -> list[Sent]:
+    with transaction() as session:
+        entries = _ours(session, claim, "pending")
+        connection = session.get_one(Connection, claim.connection_id, populate_existing=True)
+        if not connection.live or connection.read_only:
+            for entry in entries:
+                entry.available_at = now
+            return []
+        batch = Batch(session, books_of(connection), now)
+        key, body = uuid4().hex, registry.body(connection.provider)
+        prepared: dict[int, Prepared] = {}
+        for kind in sorted({entry.kind for entry in entries}):
+            prepared |= OUTGOING[kind].prepare(batch, [e for e in entries if e.kind == kind], body=body)
+        frozen = [entry for entry in entries if _become(batch, entry, prepared[entry.id], key)]
+        session.flush()
+        return [sent_of(entry) for entry in frozen]
+
+
+def _become(batch: Batch, entry: OutboxEntry, what: Prepared, key: str) -> bool:
+    """The entry after it was looked at; whether it goes out now."""
+    entry.updated_at = batch.now
+    match what:
+        case Send():
+            entry.state, entry.frozen_at, entry.generation = "frozen", batch.now, entry.generation + 1
+            entry.request_key, entry.batch_item = key, f"e{entry.id % 10**8}"
+            entry.operation, entry.body, entry.before = what.operation, what.body, what.before
+            entry.changes, entry.remote_id = what.changes, what.remote_id
+            return True
+        case Nothing():
+            drop(batch, entry, what.why)
+        case Park():
+            park(batch, entry, what.cause, what.error, what.evidence)
+        case Wait():
+            entry.available_at, entry.error = what.until, what.why
+    return False

@@ -1,0 +1,282 @@
+"""What came of a batch is kept: done, tried again, or parked for a person. One transaction, one savepoint per outcome.
+
+The answers that succeeded are stored together; where that fails each is stored alone, so that one bad item undoes no
+other. An entry that is no longer held by the attempt that sent it is left alone. What follows a refusal says its row of
+`domain/refusals`.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
+
+from crm.db import changed, transaction
+from crm.domain.delivery import MOST_TRIES, delay
+from crm.domain.errors import ProviderError
+from crm.domain.refusals import REFUSALS, ROUNDS, Reaction, cause_of
+from crm.models import Connection, OutboxEntry
+from crm.providers.accounting.base import Pushed
+from crm.services import throttle
+from crm.services.sync.kinds import OUTGOING
+from crm.services.sync.kinds.names import holders_of, taken_by
+from crm.services.sync.kinds.port import Answer
+from crm.services.sync.stored import as_stored
+from crm.services.sync.verdicts import Sent, log_out, make_anew, park_sent, pause, settled, tell_plan, wait_for
+from crm.services.sync.work import Batch, books_of
+
+if TYPE_CHECKING:
+    from crm.services.sync.lookups import Found
+
+log = logging.getLogger(__name__)
+
+OUR_TRIES = 3
+"""Trouble of our own is tried again this often, then a person looks."""
+
+
+@dataclass(slots=True)
+class Settling:
+    """The open transaction in which a batch is settled."""
+
+    batch: Batch
+    entries: dict[int, OutboxEntry]
+    jitter: float
+    took: int | None = None
+
+
+# --- the whole batch ------------------------------------------------------------------------------------------
+
+
+def settle(
+    connection_id: int,
+    sent: Sequence[Sent],
+    answers: Mapping[int, Pushed],
+    found: Found,
+    *,
+    now: datetime,
+    jitter: float,
+    took: int,
+) -> None:
+    """Keep every outcome. Contacts are written before entries, so that nobody who edits one meanwhile is in the way."""
+    with transaction() as session:
+        work = Settling(_batch(session, connection_id, now), _held(session, sent), jitter, took)
+        answers = {entry_id: answer for entry_id, answer in answers.items() if entry_id in work.entries}
+        done = [entry_id for entry_id, answer in answers.items() if answer.error is None]
+        _all_done(work, {entry_id: answers[entry_id] for entry_id in done})
+        _reread(work, found)
+        for entry_id in sorted(set(work.entries) & found.again):
+            _guarded(work, [entry_id], lambda id_=entry_id: make_anew(work.batch, work.entries[id_]))
+        for entry_id in sorted(set(answers) - set(done)):
+            error = answers[entry_id].error
+            assert error is not None
+            _guarded(work, [entry_id], lambda id_=entry_id, error=error: _failed(work, work.entries[id_], error, found))
+
+
+def _batch(session: Any, connection_id: int, now: datetime) -> Batch:
+    return Batch(session, books_of(session.get_one(Connection, connection_id, populate_existing=True)), now)
+
+
+def _held(session: Any, sent: Sequence[Sent]) -> dict[int, OutboxEntry]:
+    """The entries that this attempt still holds, locked."""
+    attempts = {one.entry_id: (one.attempt, one.key) for one in sent}
+    rows = session.scalars(
+        select(OutboxEntry)
+        .where(OutboxEntry.id.in_(attempts), OutboxEntry.state == "frozen")
+        .order_by(OutboxEntry.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    held = {row.id: row for row in rows if (row.attempts, row.request_key) == attempts[row.id]}
+    if len(held) < len(attempts):
+        log.info("%s entries were settled by another worker meanwhile", len(attempts) - len(held))
+    return held
+
+
+def _guarded(work: Settling, entry_ids: Sequence[int], step: Callable[[], None]) -> bool:
+    """Do this in a savepoint of its own. What goes wrong concerns these entries only, and is kept on them."""
+    session = work.batch.session
+    try:
+        with session.begin_nested():
+            step()
+            session.flush()
+        return True
+    except OperationalError:
+        raise
+    except Exception as error:
+        if len(entry_ids) == 1:
+            log.exception("settling entry %s failed", entry_ids[0])
+            _trouble(work, work.entries[entry_ids[0]], error)
+        return False
+
+
+# --- done -----------------------------------------------------------------------------------------------------
+
+
+def _all_done(work: Settling, answers: Mapping[int, Pushed]) -> None:
+    if not answers or _guarded(work, list(answers), lambda: _done(work, answers)) or len(answers) == 1:
+        return
+    for entry_id, answer in answers.items():
+        _guarded(work, [entry_id], lambda id_=entry_id, answer=answer: _done(work, {id_: answer}))
+
+
+def _done(work: Settling, answers: Mapping[int, Pushed]) -> None:
+    batch = work.batch
+    for kind in sorted({work.entries[id_].kind for id_ in answers}):
+        mine = [Answer(work.entries[id_], a.record) for id_, a in answers.items() if work.entries[id_].kind == kind]
+        said = OUTGOING[kind].settle(batch, mine)
+        contacts = OUTGOING[kind].contact_ids(batch.session, [answer.entry.local_id for answer in mine])
+        for answer in mine:
+            _finish(work, answer, said[answer.entry.id], contacts.get(answer.entry.local_id))
+
+
+def _finish(work: Settling, answer: Answer, sentence: str, contact_id: int | None) -> None:
+    entry, batch = answer.entry, work.batch
+    if answer.record is not None:
+        entry.remote_id = answer.record.origin.remote_id
+    log_out(batch, entry, "sent", sentence, outcome="done", took=work.took, contact_id=contact_id)
+    settled(batch, entry, "done")
+    entry.cause, entry.error, entry.error_code, entry.evidence = "", sentence, "", {}
+    after = as_stored(answer.record) if answer.record is not None else None
+    tell_plan(batch, entry, "done", sentence, after=after)
+
+
+# --- not done -------------------------------------------------------------------------------------------------
+
+
+def _reread(work: Settling, found: Found) -> None:
+    """Bring what was read again to mirror and contacts, and mark what is gone, before any entry changes."""
+    for kind in OUTGOING:
+        mine = {id_: record for id_, record in found.now.items() if id_ in work.entries
+                and work.entries[id_].kind == kind}  # fmt: skip
+        records = {record.origin.remote_id: record for record in mine.values() if record is not None}
+        missing = [work.entries[id_].remote_id for id_, record in mine.items() if record is None]
+        if records or missing:
+            session = work.batch.session
+            with session.begin_nested():
+                OUTGOING[kind].reread(work.batch, list(records.values()))
+                OUTGOING[kind].gone(work.batch, missing)
+
+
+def _failed(work: Settling, entry: OutboxEntry, error: ProviderError, found: Found) -> None:
+    """One item was refused: its row of the table says what follows."""
+    cause = cause_of(error)
+    row = REFUSALS[cause]
+    entry.error_code = (error.cause.code or type(error).__name__)[:40]
+    entry.trace_id = error.cause.trace_id[:120]
+    evidence = {"said": error.cause.message, "detail": error.cause.detail, "field": error.cause.field}
+    there = found.now.get(entry.id) if entry.id in found.now else None
+    match row.reaction:
+        case Reaction.RELOAD | Reaction.CONFIRM if entry.id in found.now and there is None:
+            park_sent(work.batch, entry, "gone", REFUSALS["gone"].sentence, evidence)
+        case Reaction.RELOAD if there is not None:
+            _reload(work, entry, error, evidence)
+        case Reaction.CONFIRM if there is not None or not entry.remote_id:
+            inactive = there is not None and getattr(there, "active", True) is False
+            cause = "inactive" if inactive else "reference"
+            park_sent(work.batch, entry, cause, REFUSALS[cause].sentence, evidence)
+        case Reaction.LOOK_UP if entry.id in found.holders:
+            _name_taken(work, entry, cause, error, found, evidence)
+        case Reaction.PARK:
+            park_sent(work.batch, entry, cause, str(error), evidence)
+        case _ if row.reaction is not Reaction.CONNECTION and entry.failures >= MOST_TRIES:
+            park_sent(work.batch, entry, cause, row.sentence, evidence)
+        case _:
+            _later(work, entry, error)
+
+
+def _reload(work: Settling, entry: OutboxEntry, error: ProviderError, evidence: dict[str, Any]) -> None:
+    entry.rounds += 1
+    if entry.rounds >= ROUNDS:
+        park_sent(work.batch, entry, "stale", REFUSALS["stale"].sentence, evidence)
+        return
+    log_out(work.batch, entry, "sent_stale", str(error), outcome="retried", level="warning", took=work.took)
+    make_anew(work.batch, entry)
+
+
+def _name_taken(
+    work: Settling, entry: OutboxEntry, cause: str, error: ProviderError, found: Found, evidence: dict[str, Any]
+) -> None:
+    batch = work.batch
+    name = entry.changes.get("display_name", ["", ""])[1]
+    holders = holders_of(batch.session, batch.books.id, found.holders[entry.id])
+    city = entry.changes.get("city", ["", ""])[1]
+    parked = taken_by(batch.session, batch.books.id, name, holders, city=city)
+    named = {"remote_id": getattr(error, "remote_id", None) or ""}
+    park_sent(work.batch, entry, cause, parked.error, {**evidence, **named, **parked.evidence})
+
+
+def _later(work: Settling, entry: OutboxEntry, error: ProviderError) -> None:
+    """The same again, with the same key, after a pause that grows."""
+    row, batch = REFUSALS[cause_of(error)], work.batch
+    if row.reaction is Reaction.CONNECTION:
+        wait = 60.0  # due as soon as the connection works; the minute keeps a broken one from being asked in a loop
+    elif row.reaction is Reaction.SLOW:
+        wait = float(getattr(error, "retry_after", None) or 60)
+        throttle.hold(batch.books.id, wait, now=batch.now)
+    else:
+        entry.failures += 1
+        soon = row.reaction is Reaction.SAME_KEY
+        wait = pause(entry.failures, work.jitter) if soon else delay(entry.failures, jitter=work.jitter)
+    wait_for(batch, entry, max(wait, row.pause), str(error), took=work.took)
+
+
+# --- trouble of the whole call, and our own -------------------------------------------------------------------
+
+
+def call_failed(connection_id: int, sent: Sequence[Sent], error: Exception, *, now: datetime, jitter: float) -> None:
+    """The call as a whole failed: the same again for all; one that nobody understands is tried entry by entry."""
+    with transaction() as session:
+        work = Settling(_batch(session, connection_id, now), _held(session, sent), jitter)
+        for entry in work.entries.values():
+            if isinstance(error, ProviderError) and _passes(error):
+                _later(work, entry, error)
+            elif len(sent) > 1:
+                entry.request_key, entry.generation, entry.available_at = uuid4().hex, entry.generation + 1, now
+            elif isinstance(error, ProviderError):
+                evidence = {"said": error.cause.message, "detail": error.cause.detail}
+                entry.error_code, entry.trace_id = error.cause.code[:40], error.cause.trace_id[:120]
+                park_sent(work.batch, entry, cause_of(error), str(error), evidence)
+            else:
+                _trouble(work, entry, error)
+
+
+def _passes(error: ProviderError) -> bool:
+    """Trouble of the service or the connection, not of what was sent."""
+    waits = (Reaction.SAME_KEY, Reaction.SLOW, Reaction.LATER, Reaction.CONNECTION)
+    return REFUSALS[cause_of(error)].reaction in waits
+
+
+def we_failed(
+    connection_id: int, attempts: Mapping[int, int], error: Exception, *, now: datetime, jitter: float
+) -> None:
+    """Making a body went wrong on our side."""
+    with transaction() as session:
+        rows = session.scalars(select(OutboxEntry).where(OutboxEntry.id.in_(attempts)).with_for_update())
+        work = Settling(_batch(session, connection_id, now), {row.id: row for row in rows}, jitter)
+        for entry in work.entries.values():
+            if entry.attempts == attempts[entry.id]:
+                _trouble(work, entry, error)
+
+
+def _trouble(work: Settling, entry: OutboxEntry, error: Exception) -> None:
+    """Our own trouble: a few more tries, then a person, with the traceback kept for whoever mends it."""
+    trace = "".join(traceback.format_exception(error))[-4000:]
+    entry.failures += 1
+    entry.error_code = type(error).__name__[:40]
+    if entry.failures >= OUR_TRIES:
+        park_sent(work.batch, entry, "our_error", REFUSALS["our_error"].sentence, {"traceback": trace})
+        return
+    wait = delay(entry.failures, jitter=work.jitter)
+    wait_for(work.batch, entry, wait, "Trouble on our side; it is tried again by itself.", took=work.took)
+
+
+def due_now(entry_ids: Sequence[int], *, now: datetime) -> None:
+    with transaction():
+        changed(update(OutboxEntry).where(OutboxEntry.id.in_(entry_ids)).values(available_at=now))
