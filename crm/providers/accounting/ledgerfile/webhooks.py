@@ -22,7 +22,7 @@ VERBS = {"added": "created", "changed": "updated", "removed": "deleted", "joined
 
 
 #: Worth keeping beside a delivery.
-headers = ("x-ledger-sent",)
+headers: tuple[str, ...] = ("x-ledger-sent",)
 
 
 def verify(body: bytes, headers: Mapping[str, str], *, secret: str) -> bool:
@@ -68,7 +68,7 @@ def _notification(book: str, one: Any) -> Notification | str:
         kind=KINDS_BY_BEGINNING.get(entity, ""),
         entity=entity,
         remote_id=one["id"],
-        verb=VERBS.get(one["what"], one["what"]),
+        verb=VERBS.get(str(one["what"]), str(one["what"])),
         other_remote_id=str(one.get("from") or ""),
         occurred_at=at.astimezone(UTC),
     )
