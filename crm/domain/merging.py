@@ -141,7 +141,10 @@ def _take(case: _Case) -> str:
 
 
 def _newest(case: _Case) -> str:
-    """Which side changed later; ours without a known moment counts as the older one, a tie asks."""
-    if case.theirs_at is None or case.edited_at == case.theirs_at:
+    """Which side changed later, by whole seconds, as the books tell it. Without a moment ours is older; a tie asks."""
+    if case.theirs_at is None:
         return ASK
-    return OURS if case.edited_at is not None and case.edited_at > case.theirs_at else QUICKBOOKS
+    if case.edited_at is None:
+        return QUICKBOOKS
+    here, there = (at.replace(microsecond=0) for at in (case.edited_at, case.theirs_at))
+    return ASK if here == there else OURS if here > there else QUICKBOOKS

@@ -64,6 +64,8 @@ def test_each_case_has_one_outcome(
     ("newest", EARLY, NOON, "taken"),
     ("newest", None, NOON, "taken"),
     ("newest", NOON, NOON, "both_changed"),
+    ("newest", NOON.replace(microsecond=600_000), NOON, "both_changed"),
+    ("newest", NOON.replace(second=1), NOON.replace(microsecond=900_000), "sent"),
     ("newest", LATE, None, "both_changed"),
 ])  # fmt: skip
 def test_what_changed_on_both_sides_follows_the_policy(
