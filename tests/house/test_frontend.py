@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from crm.web import NAVIGATION
+from crm.navigation import NAVIGATION
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "crm" / "static"
@@ -83,7 +83,7 @@ def test_every_icon_a_template_names_is_in_the_sprite() -> None:
     named = re.compile(r"""\b(?:icon\(|icon_button\(|empty_state\(|event\(|icon=)\s*["']([a-z0-9-]+)["']""")
     used = {(icon, _name(path)) for path in PAGES for icon in named.findall(_markup(path))}
     assert used
-    used |= {(entry[2], "crm/web.py") for entry in NAVIGATION}
+    used |= {(entry[2], "crm/navigation.py") for entry in NAVIGATION}
     missing = {(icon, page) for icon, page in used if icon not in drawn}
     assert not missing, f"add these to ICON_NAMES in tools/vendor_frontend.py and run it: {missing}"
 

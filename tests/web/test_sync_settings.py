@@ -44,7 +44,8 @@ def form(version: int = 0, **chosen: str) -> dict[str, str]:
 def test_the_page_shows_every_kind_its_way_and_the_mapping(client: FlaskClient, company: int) -> None:
     page = client.get("/sync/settings").text
     for words in (
-        "Bedrock Foundation Repair", "Customers", "Invoices", "Credit memos", "PrimaryPhone", "Newest wins", "The later of the two changes wins",
+        "Bedrock Foundation Repair", "Customers", "Invoices", "Credit memos", "PrimaryPhone", "Newest wins",
+        "The later of the two changes wins",
         "As by default", "Your books are safe", "Contacts here have no fields of their own making yet",
     ):  # fmt: skip
         assert words in page
