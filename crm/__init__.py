@@ -75,6 +75,7 @@ def _register_blueprints(app: Flask) -> None:
         integrations,
         matches,
         oauth,
+        plans,
         sync_runs,
         sync_settings,
         users,
@@ -83,7 +84,7 @@ def _register_blueprints(app: Flask) -> None:
 
     modules = (
         api, api_keys, audit, auth, contact_imports, contacts, health, home, integrations,
-        matches, oauth, sync_runs, sync_settings, users, webhooks,
+        matches, oauth, plans, sync_runs, sync_settings, users, webhooks,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)

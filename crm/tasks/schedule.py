@@ -25,4 +25,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # Webhook deliveries whose bell was lost or whose worker died, and events whose second look or retry is due (asked
     # thirty seconds after an object was not found): what changed in the books is wanted here within the minute.
     "inbox-ring-due": {"task": "crm.tasks.inbox.ring_due", "schedule": timedelta(seconds=15)},
+    # Plans whose bell was lost or whose worker died, and approved ones whose lines the outbox has settled meanwhile.
+    # Somebody may be watching either.
+    "plans-sweep": {"task": "crm.tasks.plans.sweep", "schedule": timedelta(seconds=15)},
+    # Proofs whose bell was lost, whose worker died or whose retry is due; somebody may be watching.
+    "proofs-tend": {"task": "crm.tasks.proofs.tend", "schedule": timedelta(seconds=20)},
+    # Each company's nightly proof starts at three in its own zone; often, so that one that an import held up follows it.
+    "proofs-nightly": {"task": "crm.tasks.proofs.start_due", "schedule": timedelta(minutes=10)},
 }
