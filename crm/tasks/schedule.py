@@ -30,6 +30,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "plans-sweep": {"task": "crm.tasks.plans.sweep", "schedule": timedelta(seconds=15)},
     # Proofs whose bell was lost, whose worker died or whose retry is due; somebody may be watching.
     "proofs-tend": {"task": "crm.tasks.proofs.tend", "schedule": timedelta(seconds=20)},
-    # Each company's nightly proof starts at three in its own zone; often, so that one that an import held up follows it.
+    # Each company's nightly proof starts at three in its own zone; often, so that one an import held up soon follows.
     "proofs-nightly": {"task": "crm.tasks.proofs.start_due", "schedule": timedelta(minutes=10)},
 }

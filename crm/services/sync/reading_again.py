@@ -1,0 +1,30 @@
+"""Asking for objects to be read again: an event of a person, as a webhook would tell it. The inbox does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import insert
+
+from crm.bell import ring
+from crm.db import db, table_of
+from crm.models import InboxEvent
+
+TASK = "crm.tasks.inbox.take_in"
+
+
+def read_again(connection_id: int, objects: Collection[tuple[str, str]], *, now: datetime) -> int:
+    """Have these (kind, id) read again; answers how many. In the caller's transaction; rings the bell of the inbox."""
+    rows = [
+        {"event_key": f"person:{uuid4().hex}", "connection_id": connection_id, "source": "person", "kind": kind,
+         "entity": "", "remote_id": remote_id, "verb": "updated", "other_remote_id": "", "state": "pending",
+         "available_at": now, "occurred_at": None, "created_at": now, "message": "", "outcome": ""}
+        for kind, remote_id in sorted(objects)
+        if remote_id
+    ]  # fmt: skip
+    if rows:
+        db.session.execute(insert(table_of(InboxEvent)), rows)
+        ring(TASK, connection_id)
+    return len(rows)
