@@ -9,24 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import select
 
 from crm.db import db, end_reading, table_of
 from crm.domain.records import ListRecord, Ref, Refusal
 from crm.models import ListEntry
-from crm.providers.accounting.base import Accounting
+from crm.providers.accounting.base import Accounting, Changes
 from crm.providers.accounting.base import Page as RemotePage
 from crm.services.sync.bulk import upsert
 from crm.services.sync.stored import as_stored
-from crm.services.sync.work import Batch, Work
+from crm.services.sync.work import Batch, Books
+
+
+class Caller(Protocol):
+    """Whose calls are counted: the work on a run, or on events."""
+
+    books: Books
+    calls: int
 
 
 @dataclass(slots=True)
 class Fetch:
     """The remote side of a run."""
 
-    work: Work
+    work: Caller
     open: Callable[[], Accounting]
     names: Names = field(default_factory=lambda: Names())
     _books: Accounting | None = None
@@ -50,6 +59,10 @@ class Fetch:
     def fetch(self, kind: str, ids: Sequence[str]) -> RemotePage:
         self._call()
         return self.books.fetch(kind, ids)
+
+    def changes(self, kinds: Sequence[str], since: datetime) -> Changes:
+        self._call()
+        return self.books.changes(kinds, since)
 
     def _call(self) -> None:
         self.work.calls += 1
@@ -106,7 +119,7 @@ class Names:
         for refusal in self.refusals:
             refuse(batch, refusal)
 
-    def _load(self, work: Work) -> None:
+    def _load(self, work: Caller) -> None:
         entries = select(ListEntry.kind, ListEntry.remote_id, ListEntry.name)
         for row in db.session.execute(entries.where(ListEntry.connection_id == work.books.id)):
             self.known[(row.kind, row.remote_id)] = row.name

@@ -124,7 +124,8 @@ def _changed_there(line: Difference, known: Known) -> Told:
         return None
     said = f" ({line.words})" if line.words else ""
     at = _moment(line.there_at, known)
-    return f"{_it(line)} was changed in QuickBooks {at} and has not been read yet{said}.", "read_again"
+    waits = "; it is about to be" if (line.kind, line.remote_id) in known.told else ""
+    return f"{_it(line)} was changed in QuickBooks {at} and has not been read yet{waits}{said}.", "read_again"
 
 
 def _by_documents(line: Difference, known: Known) -> Told:
@@ -169,7 +170,7 @@ def _ours(line: Difference, known: Known) -> Told:
 
 
 RULES: tuple[Callable[[Difference, Known], Told], ...] = (
-    _conflict, _waits, _missing_here, _missing_there, _told, _by_documents, _changed_there, _facts, _read_balance,
+    _conflict, _waits, _missing_here, _missing_there, _by_documents, _changed_there, _told, _facts, _read_balance,
     _unread_papers, _ours,
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from crm.bell import ring
 from crm.db import db, table_of
@@ -16,15 +16,23 @@ TASK = "crm.tasks.inbox.take_in"
 
 
 def read_again(connection_id: int, objects: Collection[tuple[str, str]], *, now: datetime) -> int:
-    """Have these (kind, id) read again; answers how many. In the caller's transaction; rings the bell of the inbox."""
+    """Have these (kind, id) read again; answers how many. In the caller's transaction; rings the bell of the inbox.
+
+    What waits in the inbox already is not asked for twice.
+    """
+    waiting = select(InboxEvent.kind, InboxEvent.remote_id).where(
+        InboxEvent.connection_id == connection_id, InboxEvent.state == "pending"
+    )
+    known = {(row[0], row[1]) for row in db.session.execute(waiting)}
     rows = [
         {"event_key": f"person:{uuid4().hex}", "connection_id": connection_id, "source": "person", "kind": kind,
          "entity": "", "remote_id": remote_id, "verb": "updated", "other_remote_id": "", "state": "pending",
          "available_at": now, "occurred_at": None, "created_at": now, "message": "", "outcome": ""}
-        for kind, remote_id in sorted(objects)
+        for kind, remote_id in sorted(set(objects) - known)
         if remote_id
     ]  # fmt: skip
     if rows:
         db.session.execute(insert(table_of(InboxEvent)), rows)
+    if objects:
         ring(TASK, connection_id)
-    return len(rows)
+    return len(objects)

@@ -239,6 +239,8 @@ def _freeze_all(claim: Claim, *, clock: Callable[[], datetime], jitter: Callable
 
 def _freeze(claim: Claim, *, now: datetime) -> list[Sent]:
     with transaction() as session:
+        for kind, local_ids in _objects(session, claim).items():
+            OUTGOING[kind].hold(session, local_ids)
         entries = _ours(session, claim, "pending")
         connection = session.get_one(Connection, claim.connection_id, populate_existing=True)
         if not connection.live or connection.read_only:
@@ -253,6 +255,16 @@ def _freeze(claim: Claim, *, now: datetime) -> list[Sent]:
         frozen = [entry for entry in entries if _become(batch, entry, prepared[entry.id], key)]
         session.flush()
         return [sent_of(entry) for entry in frozen]
+
+
+def _objects(session: Session, claim: Claim) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    mine = OutboxEntry.id.in_(claim.entries)
+    for kind, local_id in session.execute(
+        select(OutboxEntry.kind, OutboxEntry.local_id).where(mine).order_by(OutboxEntry.kind, OutboxEntry.local_id)
+    ):
+        found.setdefault(kind, []).append(local_id)
+    return found
 
 
 def _become(batch: Batch, entry: OutboxEntry, what: Prepared, key: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -22,7 +21,8 @@ from crm.domain.records import CustomerRecord, Record
 from crm.domain.shared_fields import TITLES, line_key, line_keys_of
 from crm.models import Contact, ContactPoint, Customer, Link, OutboxEntry
 from crm.providers.accounting.base import Body
-from crm.services.sync import customers, gone, settings
+from crm.services.sync import customers, gone
+from crm.services.sync.comparing import Compared, compare_linked
 from crm.services.sync.kinds import customer_record as said
 from crm.services.sync.kinds import customer_settled
 from crm.services.sync.kinds.names import name_is_taken, names_of
@@ -42,12 +42,14 @@ class Here:
     """What the open transaction knows about the entries, read with a fixed number of statements."""
 
     contacts: Mapping[int, Any]
-    points: Mapping[int, list[Any]]
+    compared: Mapping[int, Compared]
+    """Contact -> held against its customer; without those whose customer is gone."""
     links: Mapping[int, Any]
     customers: Mapping[str, Any]
+    points: Mapping[int, list[Any]]
+    """The lines of contacts that are new there."""
     names: Mapping[str, list[Any]]
     """Name in lower case -> customers of the mirror that bear it."""
-    rules: Mapping[str, str]
     region: str
 
 
@@ -64,6 +66,9 @@ class Customers:
 
     def settle(self, batch: Batch, answers: Sequence[Answer]) -> Mapping[int, str]:
         return customer_settled.settle(batch, answers)
+
+    def hold(self, session: Session, local_ids: Sequence[int]) -> None:
+        session.execute(select(Contact.id).where(Contact.id.in_(local_ids)).order_by(Contact.id).with_for_update())
 
     def reread(self, batch: Batch, records: Sequence[Record]) -> None:
         read = [record for record in records if isinstance(record, CustomerRecord)]
@@ -85,19 +90,29 @@ class Customers:
 def _look(batch: Batch, entries: Sequence[OutboxEntry]) -> Here:
     session, ids = batch.session, [entry.local_id for entry in entries]
     contacts = {row.id: row for row in session.execute(select(table_of(Contact)).where(Contact.id.in_(ids)))}
-    points: dict[int, list[Any]] = {}
-    mine = select(table_of(ContactPoint)).where(ContactPoint.contact_id.in_(ids))
-    for point in session.execute(mine.order_by(ContactPoint.contact_id, ContactPoint.position)):
-        points.setdefault(point.contact_id, []).append(point)
     linked = (Link.connection_id == batch.books.id, Link.kind == "customer", Link.local_id.in_(ids))
     links = {row.local_id: row for row in session.execute(select(table_of(Link)).where(*linked))}
     remote_ids = [link.remote_id for link in links.values()]
     mirrored = (Customer.connection_id == batch.books.id, Customer.remote_id.in_(remote_ids))
     rows = {row.remote_id: row for row in session.execute(select(table_of(Customer)).where(*mirrored))}
     fresh = [entry for entry in entries if entry.local_id not in links and entry.local_id in contacts]
-    names = _bearers(batch, [_name(entry, contacts[entry.local_id]) for entry in fresh])
-    rules = settings.current(session, batch.books.id, "customer").policies
-    return Here(contacts, points, links, rows, names, rules, batch.books.region)
+    return Here(
+        contacts=contacts,
+        compared=compare_linked(session, list(links), books=batch.books),
+        links=links,
+        customers=rows,
+        points=_points(session, [entry.local_id for entry in fresh]),
+        names=_bearers(batch, [_name(entry, contacts[entry.local_id]) for entry in fresh]),
+        region=batch.books.region,
+    )
+
+
+def _points(session: Session, contact_ids: Sequence[int]) -> dict[int, list[Any]]:
+    points: dict[int, list[Any]] = {}
+    mine = select(table_of(ContactPoint)).where(ContactPoint.contact_id.in_(contact_ids))
+    for point in session.execute(mine.order_by(ContactPoint.contact_id, ContactPoint.position)):
+        points.setdefault(point.contact_id, []).append(point)
+    return points
 
 
 def _name(entry: OutboxEntry, contact: Any) -> str:
@@ -136,7 +151,7 @@ def _prepared(batch: Batch, entry: OutboxEntry, here: Here, body: Body) -> Prepa
     if not customer.active:
         return Park("inactive", f"Customer “{customer.display_name}” is inactive in QuickBooks.",
                     {"remote_id": customer.remote_id})  # fmt: skip
-    return _update(entry, contact, link, customer, here, body)
+    return _update(entry, here.compared[contact.id], customer, body)
 
 
 def _create(batch: Batch, entry: OutboxEntry, contact: Any, here: Here, body: Body) -> Prepared:
@@ -154,18 +169,14 @@ def _create(batch: Batch, entry: OutboxEntry, contact: Any, here: Here, body: Bo
     return Send("create", body("customer", "create", record), changes=changes)
 
 
-def _update(entry: OutboxEntry, contact: Any, link: Any, customer: Any, here: Here, body: Body) -> Prepared:
-    edited = edits(entry)
-    lines = shared_fields.lines_here(contact, here.points.get(contact.id, ()), here.region)
-    theirs = shared_fields.read(customer.record, here.region)
-    merged = shared_fields.compare(
-        link.base, contact, lines, theirs, policies=here.rules, edited=edited, theirs_at=customer.remote_updated_at
-    )
+def _update(entry: OutboxEntry, compared: Compared, customer: Any, body: Body) -> Prepared:
+    contact, lines, theirs, merged = compared.contact, compared.lines, compared.theirs, compared.merged
     keys = dict(merged.values)
     fields = [field for field in merged.sent if not _left_out(entry, field)]
     own = "\n".join(sorted({line_key(line) for line in lines if line.kind == "email"}))
-    if "email" in edited and "email" in merged.agreed and line_keys_of(own) != line_keys_of(theirs.keys()["email"]):
-        keys["email"], fields = own, [*fields, "email"]  # one more than was agreed on
+    one_more = line_keys_of(own) != line_keys_of(theirs.keys()["email"])
+    if one_more and "email" in compared.edited and "email" in merged.agreed and not _left_out(entry, "email"):
+        keys["email"], fields = own, [*fields, "email"]  # beside what was agreed on
     name = str(entry.options.get("display_name", ""))
     if name and name != customer.display_name and "display_name" not in fields:
         fields.append("display_name")
@@ -179,11 +190,6 @@ def _update(entry: OutboxEntry, contact: Any, link: Any, customer: Any, here: He
     changes = {field: [theirs.shown(field), said.shown(record, contact, field)] for field in fields}
     made = body("customer", "update", record, fields=fields, current=current)
     return Send("update", made, customer.record, changes, customer.remote_id)
-
-
-def edits(entry: OutboxEntry) -> dict[str, datetime | None]:
-    """Shared field -> when a person changed it here."""
-    return {field: datetime.fromisoformat(at) for field, at in entry.fields.items() if field in TITLES}
 
 
 def _left_out(entry: OutboxEntry, field: str) -> bool:

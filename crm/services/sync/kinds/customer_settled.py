@@ -16,7 +16,7 @@ from crm.db import table_of
 from crm.domain import shared_fields
 from crm.domain.records import CustomerRecord
 from crm.domain.shared_fields import TITLES
-from crm.models import Customer, Link, ListEntry, Match
+from crm.models import Contact, Customer, Link, ListEntry, Match
 from crm.services import timeline
 from crm.services.audit import Actor
 from crm.services.sync import customers, links, money
@@ -29,6 +29,7 @@ from crm.services.sync.work import Batch
 
 LINKS, CUSTOMERS, MATCHES = table_of(Link), table_of(Customer), table_of(Match)
 WHY = "created in QuickBooks from this contact"
+NOBODY = "It was created in QuickBooks, but the contact is not here any more."
 ELSEWHERE = "It was created in QuickBooks, but the contact has been linked to another customer meanwhile."
 TAKEN = "It was created in QuickBooks, and has been linked to another contact meanwhile."
 MOST_TOLD = 80
@@ -67,9 +68,18 @@ def _agree(batch: Batch, answers: Sequence[Answer]) -> None:
     rows = []
     for link in batch.session.execute(select(Link.id, Link.local_id, Link.base).where(*mine)):
         answer = sent[link.local_id]
-        keys = shared_fields.read(as_stored(answer.record), batch.books.region).keys()
-        rows.append({"id": link.id, "base": {**link.base, **{field: keys[field] for field in answer.entry.changes}}})
+        keys = _agreed(answer, as_stored(answer.record), batch.books.region)
+        known = {field: key for field, key in link.base.items() if field in keys}
+        rows.append({"id": link.id, "base": {**known, **{f: keys[f] for f in answer.entry.changes if f in keys}}})
     update_by_id(batch.session, LINKS, rows)
+
+
+def _agreed(answer: Answer, stored: Mapping[str, Any], region: str) -> dict[str, str]:
+    """What both sides say now. A name that was chosen for there alone is nothing they agree on: it may differ."""
+    keys = shared_fields.read(stored, region).keys()
+    if answer.entry.options.get("display_name"):
+        del keys["display_name"]
+    return keys
 
 
 # --- created --------------------------------------------------------------------------------------------------
@@ -81,12 +91,15 @@ def _link(batch: Batch, answers: Sequence[Answer]) -> dict[int, str]:
         return {}
     session, said = batch.session, {}
     by_remote = _mirrored(batch, answers)
+    here = set(session.scalars(select(Contact.id).where(Contact.id.in_([a.entry.local_id for a in answers]))))
     linked = _linked(batch, [answer.entry.local_id for answer in answers])
     fresh: list[tuple[Any, Answer]] = []
     for answer in answers:
         assert answer.record is not None
         row, contact_id = by_remote[answer.record.origin.remote_id], answer.entry.local_id
-        if linked.get(contact_id, row.remote_id) != row.remote_id:
+        if contact_id not in here:
+            said[answer.entry.id] = NOBODY
+        elif linked.get(contact_id, row.remote_id) != row.remote_id:
             said[answer.entry.id] = ELSEWHERE
         elif row.match_state == "linked" and row.contact_id != contact_id:
             said[answer.entry.id] = TAKEN
@@ -124,7 +137,7 @@ def _write_links(batch: Batch, fresh: Sequence[tuple[Any, Answer]]) -> None:
     session, books, now = batch.session, batch.books, batch.now
     session.execute(insert(LINKS), [
         links.link_row(books.id, row, answer.entry.local_id, by=answer.entry.actor or WHY, now=now, run_id=None,
-                       base=shared_fields.read(row.record, books.region).keys())
+                       base=_agreed(answer, row.record, books.region))
         for row, answer in fresh
     ])  # fmt: skip
     upsert(session, MATCHES, [
@@ -168,6 +181,8 @@ def _cut(text: str) -> str:
 
 
 def _tell(batch: Batch, answers: Sequence[Answer], said: Mapping[int, str]) -> None:
+    ids = [answer.entry.local_id for answer in answers]
+    here = set(batch.session.scalars(select(Contact.id).where(Contact.id.in_(ids))))
     timeline.add_many([
         timeline.row(
             answer.entry.local_id, verb="created_there" if answer.entry.operation == "create" else "sent",
@@ -175,4 +190,5 @@ def _tell(batch: Batch, answers: Sequence[Answer], said: Mapping[int, str]) -> N
             now=batch.now, changes={field: (old, new) for field, (old, new) in answer.entry.changes.items()},
         )
         for answer in answers
+        if answer.entry.local_id in here
     ])  # fmt: skip

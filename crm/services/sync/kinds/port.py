@@ -68,6 +68,10 @@ class Answer:
 
 
 class Outgoing(Protocol):
+    def hold(self, session: Session, local_ids: Sequence[int]) -> None:
+        """Lock these objects. Whoever edits one locks it before its entry, and so does whoever sends it."""
+        ...
+
     def prepare(self, batch: Batch, entries: Sequence[OutboxEntry], *, body: Body) -> Mapping[int, Prepared]:
         """What becomes of each entry (by its id), as things stand in the open transaction."""
         ...
