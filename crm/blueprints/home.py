@@ -57,7 +57,7 @@ STEPS: tuple[dict[str, Any], ...] = (
     },
     {
         "title": "Connect QuickBooks",
-        "text": "Read-only: nothing is written to your books.",
+        "text": "Your books are safe: nothing is written until you approve a plan.",
         "endpoint": "integrations.index",
         "button": "Connect QuickBooks",
     },

@@ -43,17 +43,18 @@ WORDS: dict[str, Words] = {
     "never_connected": Words(
         "No company connected yet",
         "Connect your QuickBooks Online company to see balances, invoices and payments beside your contacts. "
-        "Tradebook only reads: nothing is written to QuickBooks.",
+        "Your books are safe: nothing is written to QuickBooks until you approve a plan.",
         "info", "connect", "Connect to QuickBooks",
     ),
     "connected_read_only": Words(
         "Connected, read-only",
-        "Tradebook reads customers, invoices, payments and credit memos. Nothing is written to QuickBooks.",
+        "Tradebook reads customers, invoices, payments and credit memos. Your books are safe. Nothing is written to "
+        "QuickBooks until you approve a plan, which shows every change before it is made.",
         "ok", "import", "Import customers",
     ),
     CONNECTED: Words(
         "Connected",
-        "QuickBooks answers, and changes go both ways.",
+        "QuickBooks answers, and changes of linked contacts go both ways.",
         "ok", "import", "Import customers",
     ),
     NEEDS_RECONNECT: Words(
