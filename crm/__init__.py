@@ -70,12 +70,17 @@ def _register_blueprints(app: Flask) -> None:
         auth,
         contact_imports,
         contacts,
+        deliveries,
+        engine,
         health,
         home,
         integrations,
         matches,
         oauth,
+        outbox,
         plans,
+        proofs,
+        sync_log,
         sync_runs,
         sync_settings,
         users,
@@ -83,8 +88,8 @@ def _register_blueprints(app: Flask) -> None:
     )
 
     modules = (
-        api, api_keys, audit, auth, contact_imports, contacts, health, home, integrations,
-        matches, oauth, plans, sync_runs, sync_settings, users, webhooks,
+        api, api_keys, audit, auth, contact_imports, contacts, deliveries, engine, health, home, integrations,
+        matches, oauth, outbox, plans, proofs, sync_log, sync_runs, sync_settings, users, webhooks,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)

@@ -20,7 +20,6 @@ MOMENT = timedelta(minutes=1)
 """What is younger is simply on its way."""
 LONG = timedelta(hours=1)
 """What should have gone or come in and stands for so long will not do so by itself."""
-BUDGET_TIGHT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,8 @@ class Signs:
     silent_since: datetime | None = None
     proof: str = ""
     """`equal`, `different`, `failed`, or empty when there is none."""
-    calls_share: float = 0.0
-    """Metered calls of this month as a part of the budget; over 1 it is used up."""
+    calls: str = ""
+    """Of this month's metered reads: `short` when they will not last, `used_up`, else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,9 @@ RULES: tuple[tuple[str, str, Test, Tell, str], ...] = (
     (RED, STOPPED, lambda s, now: s.state == "connected" and sweep_late(s, now),
      lambda s: "QuickBooks has not been asked for its changes for too long."
                + (f" {s.sweep_error}" if s.sweep_error else ""), "log"),
+    (RED, STOPPED, lambda s, now: s.calls == "used_up",
+     lambda s: "This month's reads from QuickBooks are used up. It refuses more until the next month begins.",
+     "settings"),
     (AMBER, WAITS, lambda s, now: s.paused,
      lambda s: "The sync is paused. Changes are kept on both sides and go on when you resume.", "settings"),
     (AMBER, WAITS, lambda s, now: s.parked > 0,
@@ -138,8 +140,8 @@ RULES: tuple[tuple[str, str, Test, Tell, str], ...] = (
                "written to QuickBooks before you approved a first plan.", "plans"),
     (AMBER, WAITS, lambda s, now: s.proof == "different",
      lambda s: "The last proof found differences between Tradebook and QuickBooks.", "proofs"),
-    (AMBER, WAITS, lambda s, now: s.calls_share >= BUDGET_TIGHT,
-     lambda s: f"{s.calls_share:.0%} of this month's calls to QuickBooks are used.", "settings"),
+    (AMBER, WAITS, lambda s, now: s.calls == "short",
+     lambda s: "At this pace this month's reads from QuickBooks will not last.", "settings"),
     (AMBER, WAITS, lambda s, now: s.state == "connected" and not s.imported and not s.run_live,
      lambda s: "Customers and invoices have not been imported yet.", "connection"),
     (AMBER, CATCHING_UP, lambda s, now: s.run_live, lambda s: "An import is under way.", "connection"),

@@ -14,6 +14,7 @@ from sqlalchemy import exists, func, select
 
 from crm.db import db
 from crm.domain import health
+from crm.domain.budget import Forecast
 from crm.domain.directions import DIRECTIONS, EVERYTHING, SWEEP_MINUTES
 from crm.domain.runs import LIVE, RESOURCES
 from crm.models import (
@@ -30,6 +31,7 @@ from crm.models import (
     Sweep,
     SyncRun,
 )
+from crm.queries import budget as budgets
 from crm.queries.sync_settings import Setting, of_connection
 
 ENTRY_STATES = ("pending", "frozen", "parked", "skipped")
@@ -75,8 +77,8 @@ class Standing:
     calls_today: int = 0
     calls: int = 0
     """This month, of every class."""
-    metered: int = 0
-    """This month, of all connections: they share the budget."""
+    calls_left: int = 0
+    """Metered reads that the month still has, for all connections together."""
     notices: list[Notice] = field(default_factory=list)
     light: health.Health = field(init=False)
 
@@ -122,8 +124,10 @@ def standings(*, now: datetime, budget: int) -> list[Standing]:
     _asked(found)
     _looked(found)
     _calls(found, now.date())
+    calls = budgets.this_month(now, budget=budget)
     for standing in found.values():
-        standing.light = health.judge(_signs(standing, budget), now=now)
+        standing.calls_left = max(calls.budget - calls.used, 0)
+        standing.light = health.judge(_signs(standing, calls), now=now)
     return list(found.values())
 
 
@@ -189,18 +193,14 @@ def _looked(found: Mapping[int, Standing]) -> None:
 
 
 def _calls(found: Mapping[int, Standing], today: date) -> None:
-    columns = (CallCount.connection_id, CallCount.day, CallCount.category, CallCount.calls)
     this_month = (CallCount.day >= today.replace(day=1), CallCount.day <= today)
-    rows = db.session.execute(select(*columns).where(*this_month)).all()
-    month = sum(calls for _, _, category, calls in rows if category == "metered")
-    for standing in found.values():
-        mine = [(day, calls) for id_, day, _, calls in rows if id_ == standing.id]
-        standing.metered = month
-        standing.calls_today = sum(calls for day, calls in mine if day == today)
-        standing.calls = sum(calls for _, calls in mine)
+    columns = (CallCount.connection_id, CallCount.day, CallCount.calls)
+    for id_, day, calls in db.session.execute(select(*columns).where(*this_month, CallCount.connection_id.in_(found))):
+        found[id_].calls += calls
+        found[id_].calls_today += calls if day == today else 0
 
 
-def _signs(standing: Standing, budget: int) -> health.Signs:
+def _signs(standing: Standing, calls: Forecast) -> health.Signs:
     waiting = standing.pile("pending", "frozen") if standing.read_only else standing.flowing()
     sweep, arriving = standing.sweep, standing.arriving
     return health.Signs(
@@ -211,7 +211,7 @@ def _signs(standing: Standing, budget: int) -> health.Signs:
         plans=standing.plans, swept_at=sweep.swept_at if sweep else None,
         sweep_minutes=sweep.interval_minutes if sweep else SWEEP_MINUTES, sweep_error=sweep.error if sweep else "",
         silent_since=sweep.silent_since if sweep else None, proof=standing.proof.state if standing.proof else "",
-        calls_share=standing.metered / budget if budget else 0.0,
+        calls="used_up" if calls.used_up else "short" if calls.short else "",
     )  # fmt: skip
 
 

@@ -1,0 +1,68 @@
+"""Webhook deliveries: the list, one with what each of its events caused, and reading one or a range again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, request
+
+from crm import clock
+from crm.exports import csv_response
+from crm.queries import deliveries as queries
+from crm.queries.deliveries import DeliveryFilters
+from crm.security import requires
+from crm.services.sync import showing
+from crm.web import filters_of, page, page_number
+
+blueprint = Blueprint("deliveries", __name__, url_prefix="/sync/deliveries")
+
+HEADER = ("Id", "Received (UTC)", "State", "Form", "Bytes", "Events", "New", "Told before", "Unknown company",
+          "Unknown kind", "Read again (UTC)", "Error")  # fmt: skip
+COUNTS = ("events", "new", "repeated", "unknown_company", "unknown_kind")
+
+
+@blueprint.get("")
+@requires("connections.manage")
+def index() -> Any:
+    filters, settings = _filters(), current_app.extensions["settings"]
+    kept = {name: getattr(filters, name) for name in ("q", "state", "since", "until", "sort")}
+    return page(
+        "deliveries/index.html",
+        page=queries.page(filters, number=page_number(request.args)),
+        filters=filters,
+        kept=kept,
+        narrowed=any(value for name, value in kept.items() if name != "sort"),
+        states=list(queries.STATES.items()),
+        words=queries.STATES,
+        silences=queries.silences(),
+        address=f"{settings.app_url}/webhooks/quickbooks",
+        token_set=bool(settings.quickbooks_webhook_verifier_token),
+        today=clock.now().date().isoformat(),
+    )
+
+
+@blueprint.get("/export.csv")
+@requires("connections.manage")
+def export() -> Any:
+    filters = _filters()
+    queries.check(filters)
+    return csv_response("deliveries.csv", HEADER, (
+        (row.id, row.received_at.isoformat(), row.state, row.form, row.size, *(row.number(name) for name in COUNTS),
+         row.replayed_at.isoformat() if row.replayed_at else "", row.error)
+        for row in queries.each(filters)
+    ))  # fmt: skip
+
+
+@blueprint.get("/<int:delivery_id>")
+@requires("connections.manage")
+def show(delivery_id: int) -> Any:
+    delivery = queries.one(delivery_id)
+    body = showing.readable_body(delivery.provider, delivery.body) if delivery.body else ""
+    events = queries.events(delivery_id)
+    return render_template(
+        "deliveries/show.html", delivery=delivery, body=body, events=events, words=queries.STATES
+    )
+
+
+def _filters() -> DeliveryFilters:
+    return DeliveryFilters(**filters_of(request.args, {"q": "", "state": "", "since": "", "until": "", "sort": ""}))

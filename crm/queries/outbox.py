@@ -1,0 +1,227 @@
+"""The outbox as its pages show it: lists by state, causes that wait for a person, and one entry with all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from crm.db import db
+from crm.domain.contacts import search_terms
+from crm.domain.errors import Invalid, NotFound
+from crm.domain.log_filters import LARGEST_ID, day_of
+from crm.domain.outbox_words import TABS
+from crm.domain.refusals import REFUSALS
+from crm.models import Connection, Contact, Link, OutboxEntry, SyncLogEntry
+from crm.queries import contact_search
+
+SIZE = 50
+COUNTED = ("pending", "frozen", "parked", "skipped")
+"""States that are counted for their tabs; what is done grows without end and is not."""
+MOST = 10_000
+"""Rows are counted so far at most; a list that holds more says so."""
+SORTS: Mapping[str, Any] = {
+    "changed": OutboxEntry.id,
+    "name": Contact.sort_name,
+    "cause": OutboxEntry.cause,
+    "due": OutboxEntry.available_at,
+    "attempts": OutboxEntry.attempts,
+    "settled": OutboxEntry.settled_at,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFilters:
+    """`tab` is a key of `outbox_words.TABS`; empty text means any. Days are UTC, as in 2026-11-21."""
+
+    tab: str = "waiting"
+    q: str = ""
+    kind: str = ""
+    cause: str = ""
+    trigger: str = ""
+    since: str = ""
+    until: str = ""
+    sort: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    entry: OutboxEntry
+    name: str
+    """Of the contact; empty where it is gone or the entry is about something else."""
+    company: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    rows: Sequence[EntryRow]
+    number: int
+    size: int
+    total: int
+    more: bool
+    """Whether there are more than `total`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Entries that are parked for one reason."""
+
+    key: str
+    title: str
+    sentence: str
+    number: int
+    oldest: datetime | None
+
+
+def page(filters: OutboxFilters, *, number: int = 1) -> EntryPage:
+    """One page. Raises Invalid for a date that is none."""
+    query = _found(filters)
+    counted = query.with_only_columns(OutboxEntry.id, maintain_column_froms=True).limit(MOST + 1)
+    total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
+    rows = db.session.execute(_sorted(query, filters).limit(SIZE).offset((number - 1) * SIZE))
+    return EntryPage([_row(row) for row in rows], number, SIZE, min(total, MOST), total > MOST)
+
+
+def each(filters: OutboxFilters) -> Iterator[EntryRow]:
+    """Every entry of the list in its order, streamed."""
+    for row in db.session.execute(_sorted(_found(filters), filters).execution_options(yield_per=500)):
+        yield _row(row)
+
+
+def check(filters: OutboxFilters) -> None:
+    """Raises Invalid for a date that is none; a download says so before it begins."""
+    _dates(filters)
+
+
+def tabs() -> dict[str, int | None]:
+    """How many entries are in each tab; None where nobody counts."""
+    query = select(OutboxEntry.state, func.count()).where(OutboxEntry.state.in_(COUNTED)).group_by(OutboxEntry.state)
+    counts = {state: number for state, number in db.session.execute(query)}
+    return {
+        tab: sum(counts.get(state, 0) for state in states) if set(states) <= set(COUNTED) else None
+        for tab, (_, states) in TABS.items()
+    }
+
+
+def any_at_all() -> bool:
+    return db.session.scalar(select(OutboxEntry.id).limit(1)) is not None
+
+
+def causes() -> Sequence[Cause]:
+    """Why entries are parked, the most frequent first."""
+    query = (
+        select(OutboxEntry.cause, func.count(), func.min(OutboxEntry.parked_at))
+        .where(OutboxEntry.state == "parked")
+        .group_by(OutboxEntry.cause)
+    )
+    found = [Cause(key, *_words(key), number, oldest) for key, number, oldest in db.session.execute(query)]
+    return sorted(found, key=lambda cause: (-cause.number, cause.title))
+
+
+def one(entry_id: int) -> EntryRow:
+    """Raises NotFound."""
+    row = db.session.execute(_select().where(OutboxEntry.id == entry_id)).first() if entry_id <= LARGEST_ID else None
+    if row is None:
+        raise NotFound("There is no such entry of the outbox.")
+    return _row(row)
+
+
+def link_of(entry: OutboxEntry) -> Link | None:
+    query = select(Link).where(
+        Link.connection_id == entry.connection_id, Link.kind == entry.kind, Link.local_id == entry.local_id
+    )
+    return db.session.scalar(query)
+
+
+def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
+    """What the sync log says of its way out, newest first."""
+    if entry.kind != "customer":
+        return []
+    where = [SyncLogEntry.contact_id == entry.local_id, SyncLogEntry.connection_id == entry.connection_id,
+             SyncLogEntry.direction == "out", SyncLogEntry.at >= entry.created_at]  # fmt: skip
+    if entry.settled_at is not None:
+        where.append(SyncLogEntry.at <= entry.settled_at + timedelta(seconds=1))
+    query = select(SyncLogEntry).where(*where).order_by(SyncLogEntry.id.desc()).limit(limit)
+    return db.session.scalars(query).all()
+
+
+def others_of(entry: OutboxEntry, *, limit: int = 5) -> Sequence[OutboxEntry]:
+    """Other entries of the same object, newest first."""
+    query = select(OutboxEntry).where(
+        OutboxEntry.kind == entry.kind, OutboxEntry.local_id == entry.local_id,
+        OutboxEntry.connection_id == entry.connection_id, OutboxEntry.id != entry.id,
+    )  # fmt: skip
+    return db.session.scalars(query.order_by(OutboxEntry.id.desc()).limit(limit)).all()
+
+
+def triggers() -> list[str]:
+    """Triggers among the newest entries: what a filter offers."""
+    newest = select(OutboxEntry.trigger.label("word")).order_by(OutboxEntry.id.desc()).limit(2000).subquery()
+    return sorted(word for word in db.session.scalars(select(newest.c.word).distinct()) if word)
+
+
+def _words(cause: str) -> tuple[str, str]:
+    row = REFUSALS.get(cause)
+    return (row.title, row.sentence) if row else (cause.replace("_", " ").capitalize() or "Unknown", "")
+
+
+def _row(row: Any) -> EntryRow:
+    return EntryRow(row[0], row[1] or "", row[2] or "QuickBooks company")
+
+
+def _select() -> Any:
+    here = and_(OutboxEntry.kind == "customer", Contact.id == OutboxEntry.local_id)
+    return (
+        select(OutboxEntry, Contact.display_name, Connection.company_name)
+        .join(Connection, Connection.id == OutboxEntry.connection_id)
+        .outerjoin(Contact, here)
+    )
+
+
+def _found(filters: OutboxFilters) -> Any:
+    states = TABS.get(filters.tab, TABS["waiting"])[1]
+    query = _select().where(OutboxEntry.state.in_(states), *_dates(filters))
+    for name in ("kind", "cause", "trigger"):
+        if getattr(filters, name):
+            query = query.where(getattr(OutboxEntry, name) == getattr(filters, name))
+    text = filters.q.strip()
+    return query.where(_saying(text)) if text else query
+
+
+def _saying(text: str) -> ColumnElement[bool]:
+    """A remote id, a trace id or an error code that is the text, or a contact that holds it."""
+    found: list[ColumnElement[bool]] = [
+        OutboxEntry.remote_id == text, OutboxEntry.trace_id == text, OutboxEntry.error_code == text,
+    ]  # fmt: skip
+    terms = search_terms(text)
+    if terms:
+        people = select(Contact.id).where(*contact_search.matching(terms))
+        found.append(and_(OutboxEntry.kind == "customer", OutboxEntry.local_id.in_(people)))
+    return or_(*found)
+
+
+def _dates(filters: OutboxFilters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    for name, text in (("since", filters.since), ("until", filters.until)):
+        day = day_of(text) if text else None
+        if text and day is None:
+            raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
+        if day is not None:
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            found.append(OutboxEntry.created_at >= moment if name == "since"
+                         else OutboxEntry.created_at < moment + timedelta(days=1))  # fmt: skip
+    return found
+
+
+def _sorted(query: Any, filters: OutboxFilters) -> Any:
+    """In the order asked for (`-` in front: backwards); without one, what waits longest comes first, done ones last."""
+    sort = filters.sort
+    if sort.removeprefix("-") not in SORTS:
+        sort = "-settled" if filters.tab == "done" else "changed"
+    column, backwards = SORTS[sort.removeprefix("-")], sort.startswith("-")
+    if backwards:
+        return query.order_by(column.desc(), OutboxEntry.id.desc())
+    return query.order_by(column, OutboxEntry.id)
