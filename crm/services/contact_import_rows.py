@@ -12,12 +12,14 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 
 from crm.db import db, table_of
+from crm.domain import shared_fields
 from crm.domain.contacts import FIELDS, Line
 from crm.models import Contact, ContactImportRow, ContactPoint, Note, Tag, User, contact_tags
 from crm.services import identity_keys, timeline
 from crm.services.audit import Actor
 from crm.services.contact_import_decisions import Decision
 from crm.services.contact_parts import loaded, settle_texts, tags_named, text_columns
+from crm.services.sync import outbox
 
 CONTACTS, POINTS = table_of(Contact), table_of(ContactPoint)
 NOTES, ROWS = table_of(Note), table_of(ContactImportRow)
@@ -81,9 +83,10 @@ def _fill(decisions: Sequence[Decision], *, actor: Actor, now: datetime) -> None
         return
     contacts = loaded([d.contact_id for d in decisions if d.contact_id])
     tags = tags_named([name for d in decisions for name in d.read.draft.tags])
-    changed: list[int] = []
+    changed: dict[int, tuple[str, ...]] = {}
     for decision in decisions:
         contact = contacts[decision.contact_id or 0]
+        shared = shared_fields.own_keys(contact, contact.points)
         before = _give(contact, decision, tags, actor)
         if not before:
             decision.outcome = "unchanged"
@@ -91,14 +94,16 @@ def _fill(decisions: Sequence[Decision], *, actor: Actor, now: datetime) -> None
         settle_texts(contact)
         contact.updated_at = now
         decision.row.before = before
-        changed.append(contact.id)
+        after = shared_fields.changed_fields(shared, shared_fields.own_keys(contact, contact.points))
+        changed[contact.id] = (*changed.get(contact.id, ()), *after)
         words = ", ".join(FIELDS[name].label if name in FIELDS else name for name in before)
         timeline.add(
             contact.id, verb="imported", summary=f"{words} added from line {decision.row.number} of a file",
             actor=actor, now=now, changes={name: new for name, new in before.items() if name in FIELDS},
         )  # fmt: skip
     db.session.flush()
-    identity_keys.refresh_contacts(None, changed)
+    identity_keys.refresh_contacts(None, list(changed))
+    outbox.contacts_changed(db.session(), changed, actor=actor, now=now)
     _settle(decisions)
 
 

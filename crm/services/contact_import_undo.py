@@ -11,11 +11,13 @@ from datetime import datetime
 from sqlalchemy import delete, func, select
 
 from crm.db import db
+from crm.domain import shared_fields
 from crm.domain.contacts import FIELDS
 from crm.models import Contact, ContactImportRow, TimelineEntry
 from crm.services import identity_keys, timeline
 from crm.services.audit import Actor
 from crm.services.contact_parts import loaded, settle_texts
+from crm.services.sync import outbox
 
 
 def take_back(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) -> tuple[int, int]:
@@ -41,9 +43,10 @@ def take_back(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) 
 def _restore(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) -> int:
     """Put back what stood before, field by field, unless it was changed since; answers how many were put back whole."""
     contacts = loaded([row.contact_id for row in rows if row.contact_id])
-    whole = 0
+    whole, changed = 0, dict[int, tuple[str, ...]]()
     for row in rows:
         contact, before = contacts[row.contact_id or 0], dict(row.before or {})
+        shared = shared_fields.own_keys(contact, contact.points)
         lines, tags = [tuple(line) for line in before.pop("lines", [])], before.pop("tags", [])
         kept = [name for name, (_, new) in before.items() if getattr(contact, name) != new]
         for name, (old, new) in before.items():
@@ -53,12 +56,15 @@ def _restore(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) -
         contact.tags = [tag for tag in contact.tags if tag.name not in tags]
         settle_texts(contact)
         contact.updated_at = now
+        after = shared_fields.changed_fields(shared, shared_fields.own_keys(contact, contact.points))
+        changed[contact.id] = (*changed.get(contact.id, ()), *after)
         row.error = f"Kept, changed since: {', '.join(FIELDS[name].label for name in kept)}." if kept else ""
         row.outcome = "updated" if kept else "undone"
         whole += not kept
         timeline.add(contact.id, verb="changed", summary="Import of a file undone", actor=actor, now=now)
     db.session.flush()
     identity_keys.refresh_contacts(None, list(contacts))
+    outbox.contacts_changed(db.session(), changed, actor=actor, now=now)
     return whole
 
 

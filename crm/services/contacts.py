@@ -16,12 +16,14 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from crm.db import db
 from crm.domain import contacts as rules
+from crm.domain import shared_fields
 from crm.domain.contacts import FIELDS, TYPES, Draft, Entry, Line
 from crm.domain.errors import Changed, Invalid, NotFound
 from crm.models import Contact, ContactPoint, Note, Tag, User, contact_tags
 from crm.services import audit, identity_keys, timeline
 from crm.services.audit import Actor
 from crm.services.contact_parts import settle_texts, tags_named
+from crm.services.sync import outbox
 
 MAX_BULK = 10_000
 BULK_PAGE = 1000
@@ -56,14 +58,14 @@ def update_whole(contact_id: int, draft: Draft, *, version: int, actor: Actor, n
     values = {name: rules.clean(draft.values.get(name)) for name in FIELDS} | {"type": draft.values.get("type", "")}
     known = frozenset(point.value for point in contact.points)
     _refuse(rules.problems(values, draft.entries, known=known))
-    before = snapshot(contact)
+    before, shared = snapshot(contact), shared_fields.own_keys(contact, contact.points)
     if draft.owner_id != contact.owner_id:
         contact.owner_id = _owner_id(draft.owner_id)
     if draft.tags != tuple(tag.name for tag in contact.tags):
         contact.tags = _tags(draft.tags)
     if list(draft.entries) != entries_of(contact):
         _give_lines(contact, draft.entries, actor)
-    return _store(contact, values, before, actor=actor, now=now)
+    return _store(contact, values, before, shared, actor=actor, now=now)
 
 
 def change(
@@ -84,7 +86,7 @@ def change(
     texts = {name: rules.clean(values[name]) for name in values if name in FIELDS or name == "type"}
     given = [entry for entries in (lines or {}).values() for entry in entries]
     _refuse(rules.problems(texts, given, known=frozenset(point.value for point in contact.points)))
-    before = snapshot(contact)
+    before, shared = snapshot(contact), shared_fields.own_keys(contact, contact.points)
     if lines:
         others = [entry for entry in entries_of(contact) if entry.kind not in lines]
         _give_lines(contact, sorted([*given, *others], key=lambda entry: entry.kind != "phone"), actor)
@@ -92,7 +94,7 @@ def change(
         contact.tags = _tags(tags)
     if "owner" in values:
         contact.owner_id = _owner_id(int(values["owner"]) if values["owner"] else None)
-    return _store(contact, texts, before, actor=actor, now=now)
+    return _store(contact, texts, before, shared, actor=actor, now=now)
 
 
 def archive(contact_id: int, *, actor: Actor, now: datetime) -> Contact:
@@ -242,7 +244,13 @@ def _at_version(contact_id: int, version: int) -> Contact:
 
 
 def _store(
-    contact: Contact, values: Mapping[str, str], before: dict[str, str], *, actor: Actor, now: datetime
+    contact: Contact,
+    values: Mapping[str, str],
+    before: dict[str, str],
+    shared: Mapping[str, str],
+    *,
+    actor: Actor,
+    now: datetime,
 ) -> Contact:
     for name, value in values.items():
         setattr(contact, name, value)
@@ -260,6 +268,8 @@ def _store(
     timeline.add(
         contact.id, verb="changed", summary=f"{', '.join(names)} changed", actor=actor, now=now, changes=changes
     )
+    fields = shared_fields.changed_fields(shared, shared_fields.own_keys(contact, contact.points))
+    outbox.contact_changed(db.session(), contact.id, fields, actor=actor, now=now)
     return contact
 
 

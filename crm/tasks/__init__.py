@@ -3,6 +3,7 @@
 from crm.tasks import connections as connections  # Celery imports this package to know its tasks
 from crm.tasks import contact_imports as contact_imports
 from crm.tasks import inbox as inbox
+from crm.tasks import outbox as outbox
 from crm.tasks import plans as plans
 from crm.tasks import proofs as proofs
 from crm.tasks import sync as sync

@@ -22,6 +22,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "money-aging": {"task": "crm.tasks.sync.refresh_aging", "schedule": timedelta(hours=6)},
     # A file of contacts whose bell was lost or whose worker died; somebody may be watching its progress.
     "contact-imports-sweep": {"task": "crm.tasks.contact_imports.sweep", "schedule": timedelta(seconds=30)},
+    # Changes for the books whose bell was lost, whose worker died, or whose pause has ended; people watch their badge.
+    "outbox-tend": {"task": "crm.tasks.outbox.tend", "schedule": timedelta(seconds=15)},
+    # What has been parked for over an hour is told to admins; minutes do not matter then.
+    "outbox-tell": {"task": "crm.tasks.outbox.tell", "schedule": timedelta(minutes=5)},
     # Webhook deliveries whose bell was lost or whose worker died, and events whose second look or retry is due (asked
     # thirty seconds after an object was not found): what changed in the books is wanted here within the minute.
     "inbox-ring-due": {"task": "crm.tasks.inbox.ring_due", "schedule": timedelta(seconds=15)},

@@ -1,18 +1,22 @@
 """The engine that keeps the CRM in step with the books. This is its door; what stands inside is its own business.
 
-So far it imports: customers are read, matched with contacts and linked, documents are mirrored, money facts computed.
-A run is a row (`SyncRun`); tasks and commands only lend it hands. Nothing is written to the books.
+It imports: customers are read, matched with contacts and linked, documents are mirrored, money facts computed. And it
+sends: what changed here waits in the outbox until it has arrived there, or until a person has decided about it. Runs
+and entries are rows; tasks and commands only lend them hands.
 """
 
 from crm.domain.runs import RESOURCES
 from crm.services.sync.attach import attach, detach, make_contact
 from crm.services.sync.links import refresh_link_states
 from crm.services.sync.money import refresh_aging
+from crm.services.sync.parked import ask_create, tell_parked
 from crm.services.sync.runner import run
 from crm.services.sync.runs import cancel_run, ring_due, start_due, start_run, wake_run
+from crm.services.sync.sending import send, tend_outbox
 from crm.services.sync.steps import STEPS, plan, read_resources
 
 __all__ = [
-    "RESOURCES", "STEPS", "attach", "cancel_run", "detach", "make_contact", "plan", "read_resources", "refresh_aging",
-    "refresh_link_states", "ring_due", "run", "start_due", "start_run", "wake_run",
+    "RESOURCES", "STEPS", "ask_create", "attach", "cancel_run", "detach", "make_contact", "plan", "read_resources",
+    "refresh_aging", "refresh_link_states", "ring_due", "run", "send", "start_due", "start_run", "tell_parked",
+    "tend_outbox", "wake_run",
 ]  # fmt: skip

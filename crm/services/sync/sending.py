@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, aliased
 
 from crm import clock as system_clock
 from crm.bell import ring
-from crm.db import end_reading, transaction
+from crm.db import db, end_reading, transaction
 from crm.domain.errors import OutcomeUnknown, ProviderError
 from crm.models import Connection, Link, OutboxEntry, OutboxNeed
 from crm.providers.accounting import registry
@@ -92,6 +92,14 @@ def due(session: Session, *, now: datetime) -> list[int]:
     waiting = and_(entry.state == "pending", *_free())
     query = wanted.where(entry.available_at <= now, or_(entry.state == "frozen", waiting), *_open_for_writing(now))
     return [id_ for id_ in session.scalars(query.order_by(entry.connection_id)) if _kinds(session, id_)]
+
+
+def tend_outbox(*, now: datetime) -> list[int]:
+    """Ring for every connection that has something due: bells that were lost, leases that lapsed, pauses that ended."""
+    found = due(db.session(), now=now)
+    for connection_id in found:
+        ring(TASK, connection_id)
+    return found
 
 
 # --- claim ----------------------------------------------------------------------------------------------------

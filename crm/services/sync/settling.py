@@ -25,6 +25,8 @@ from crm.domain.refusals import REFUSALS, ROUNDS, Reaction, cause_of
 from crm.models import Connection, OutboxEntry
 from crm.providers.accounting.base import Pushed
 from crm.services import throttle
+from crm.services.audit import Actor
+from crm.services.sync import outbox
 from crm.services.sync.kinds import OUTGOING
 from crm.services.sync.kinds.names import holders_of, taken_by
 from crm.services.sync.kinds.port import Answer
@@ -145,6 +147,11 @@ def _finish(work: Settling, answer: Answer, sentence: str, contact_id: int | Non
     entry.cause, entry.error, entry.error_code, entry.evidence = "", sentence, "", {}
     after = as_stored(answer.record) if answer.record is not None else None
     tell_plan(batch, entry, "done", sentence, after=after)
+    if entry.operation == "reactivate" and entry.fields:  # what had to wait for it
+        batch.session.flush()
+        outbox.note(batch.session, batch.books.id, entry.kind, entry.local_id, operation="update",
+                    fields=entry.fields, trigger="change", actor=Actor(entry.actor, source="system"),
+                    now=batch.now)  # fmt: skip
 
 
 # --- not done -------------------------------------------------------------------------------------------------
@@ -156,6 +163,8 @@ def _reread(work: Settling, found: Found) -> None:
         mine = {id_: record for id_, record in found.now.items() if id_ in work.entries
                 and work.entries[id_].kind == kind}  # fmt: skip
         records = {record.origin.remote_id: record for record in mine.values() if record is not None}
+        records |= {record.origin.remote_id: record for id_, known in found.holders.items() for record in known
+                    if id_ in work.entries and work.entries[id_].kind == kind}  # fmt: skip
         missing = [work.entries[id_].remote_id for id_, record in mine.items() if record is None]
         if records or missing:
             session = work.batch.session

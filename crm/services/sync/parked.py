@@ -1,0 +1,312 @@
+"""What a person does about entries of the outbox that wait for one: mend, try again, skip, give up, ask for a create.
+
+Called inside `transaction()` of the entry point. Editing the contact itself needs nothing of this: a parked entry
+absorbs the edit and is tried again (`outbox`). Where somebody was faster, `Changed` is raised and nothing happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from crm.bell import ring
+from crm.db import changed, db, table_of
+from crm.domain import preflight
+from crm.domain.errors import Changed, Invalid, NotFound, Refused
+from crm.domain.refusals import REFUSALS
+from crm.models import Connection, Contact, Customer, Link, Match, OutboxEntry
+from crm.services import audit
+from crm.services.audit import Actor
+from crm.services.identity_keys import chunks
+from crm.services.sync import links, outbox
+from crm.services.sync.attach import attach, detach
+from crm.services.sync.bulk import upsert
+from crm.services.sync.kinds import OUTGOING
+from crm.services.sync.outbox import TASK, Wish
+from crm.services.sync.verdicts import drop as drop_entry
+from crm.services.sync.waiting import tell_parked, waiting_behind
+from crm.services.sync.work import Batch, books_of
+
+__all__ = [
+    "Asked", "adopt", "ask_create", "create_again", "drop", "reactivate", "retry", "retry_cause", "skip", "skip_cause",
+    "tell_parked", "unlink", "unskip", "use_name", "waiting_behind",
+]  # fmt: skip
+
+DECIDED = "Somebody has decided about this entry meanwhile. The list shows what is left."
+CLEAN: Mapping[str, Any] = {
+    "cause": "", "error": "", "error_code": "", "trace_id": "", "evidence": {}, "failures": 0, "rounds": 0,
+    "parked_at": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking to create contacts in the books."""
+
+    noted: int
+    linked: int
+    """They are customers there already."""
+    review: int
+    """A match waits for a decision: it may be a customer already."""
+    archived: int
+
+
+# --- one, or all of a cause -----------------------------------------------------------------------------------
+
+
+def retry(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """Try it now, whatever it waits for. What was frozen goes out again as it is, all else is made anew."""
+    entry = _entry(entry_id, "parked", "pending", "frozen")
+    if entry.state == "parked":
+        _put(entry, "pending", now=now)
+        _record("outbox_retried", entry, "Tried again", actor=actor, now=now)
+    entry.available_at = now
+    ring(TASK, entry.connection_id)
+    return entry
+
+
+def retry_cause(connection_id: int, cause: str, *, actor: Actor, now: datetime) -> int:
+    """Try all that are parked for one cause; answers how many."""
+    number = _all_of(connection_id, cause, state="pending", available_at=now, updated_at=now, **CLEAN)
+    _record_all("outbox_retried", connection_id, cause, number, "tried again", actor=actor, now=now)
+    ring(TASK, connection_id)
+    return number
+
+
+def skip(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """Not now. It stays, and later changes of its object are remembered on it, until somebody takes it up again."""
+    entry = _entry(entry_id, "parked", "pending")
+    entry.state, entry.updated_at = "skipped", now
+    _record("outbox_skipped", entry, "Skipped", actor=actor, now=now)
+    return entry
+
+
+def skip_cause(connection_id: int, cause: str, *, actor: Actor, now: datetime) -> int:
+    number = _all_of(connection_id, cause, state="skipped", updated_at=now)
+    _record_all("outbox_skipped", connection_id, cause, number, "skipped", actor=actor, now=now)
+    return number
+
+
+def unskip(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    entry = _entry(entry_id, "skipped")
+    _put(entry, "pending", now=now)
+    _record("outbox_taken_up", entry, "Taken up again", actor=actor, now=now)
+    ring(TASK, entry.connection_id)
+    return entry
+
+
+def drop(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """Give it up: nothing is sent. Both sides stay as they are."""
+    entry = _entry(entry_id, "parked", "pending", "skipped")
+    drop_entry(_batch(entry, now), entry, f"{actor.label} gave it up.")
+    _record("outbox_given_up", entry, "Given up", actor=actor, now=now)
+    return entry
+
+
+def _all_of(connection_id: int, cause: str, **values: Any) -> int:
+    if cause not in REFUSALS:
+        raise NotFound("There is no such cause.")
+    mine = (OutboxEntry.connection_id == connection_id, OutboxEntry.state == "parked", OutboxEntry.cause == cause)
+    db.session.flush()
+    number = changed(update(OutboxEntry).where(*mine).values(**values))
+    db.session.expire_all()
+    return number
+
+
+# --- mending --------------------------------------------------------------------------------------------------
+
+
+def use_name(entry_id: int, name: str, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """Bear another name there; the contact keeps its own. Raises Invalid for one that cannot be or is taken."""
+    entry = _entry(entry_id, "parked")
+    name = " ".join(name.split())
+    problem = preflight.name(name)
+    if problem is not None:
+        raise Invalid({"name": problem.sentence})
+    taken = db.session.scalar(select(Customer.display_name).where(
+        Customer.connection_id == entry.connection_id, Customer.gone_at.is_(None),
+        func.lower(Customer.display_name) == name.lower(), Customer.remote_id != entry.remote_id,
+    ))  # fmt: skip
+    if taken is not None:
+        raise Invalid({"name": f"“{taken}” is a customer in QuickBooks already. Choose another name."})
+    entry.options = {**entry.options, "display_name": name}
+    _put(entry, "pending", now=now)
+    _record("outbox_renamed", entry, f"Is called “{name}” in QuickBooks", actor=actor, now=now)
+    ring(TASK, entry.connection_id)
+    return entry
+
+
+def adopt(entry_id: int, remote_id: str, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """It is that customer: link them. What differs is sent as a change; no customer is created."""
+    session, entry = db.session(), _entry(entry_id, "parked")
+    if entry.kind != "customer" or entry.operation != "create":
+        raise Refused("Only a contact that is to become a customer can be linked to one.")
+    customer = _free_customer(session, entry.connection_id, remote_id)
+    known = (Link.connection_id == entry.connection_id, Link.kind == "customer", Link.local_id == entry.local_id)
+    if session.scalar(select(Link.id).where(*known)) is not None:
+        raise Changed("The contact has been linked to a customer meanwhile.")
+    others = links.drop_drafts(session, [customer.id])
+    upsert(session, table_of(Match), [
+        {"connection_id": entry.connection_id, "customer_id": customer.id, "contact_id": entry.local_id,
+         "state": "linked", "rank": 0, "score": 0, "rule": "adopted",
+         "evidence": [{"reason": "adopted", "text": "the name was taken by this customer", "points": 0}],
+         "decided_by": actor.label[:254], "decided_at": now, "run_id": None}
+    ], by=("customer_id", "contact_id"))  # fmt: skip
+    attach(session, customer, entry.local_id, actor=actor, now=now)
+    links.refresh_link_states(session, others, now=now)
+    entry.operation, entry.options = "update", _without(entry.options, "display_name")
+    _put(entry, "pending", now=now)
+    _record("outbox_adopted", entry, f"Linked to the customer “{customer.display_name}”", actor=actor, now=now)
+    ring(TASK, entry.connection_id)
+    return entry
+
+
+def _free_customer(session: Session, connection_id: int, remote_id: str) -> Customer:
+    customer = session.scalar(
+        select(Customer)
+        .where(Customer.connection_id == connection_id, Customer.remote_id == remote_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if customer is None or customer.gone_at is not None:
+        raise NotFound("This customer is not here (any more). Import from QuickBooks, then try again.")
+    if customer.parent_remote_id is not None:
+        raise Refused(f"“{customer.display_name}” is a job of another customer. Use another name instead.")
+    if customer.match_state == "linked":
+        raise Refused(f"“{customer.display_name}” is linked to another contact. Use another name, or unlink it there.")
+    return customer
+
+
+def reactivate(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """Make the record active there; what was to be sent follows by itself."""
+    entry = _entry(entry_id, "parked")
+    if entry.cause != "inactive":
+        raise Refused("Only what is inactive in QuickBooks can be made active.")
+    entry.operation = "reactivate"
+    _put(entry, "pending", now=now)
+    _record("outbox_reactivated", entry, "Made active in QuickBooks", actor=actor, now=now)
+    ring(TASK, entry.connection_id)
+    return entry
+
+
+def create_again(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """What is gone there is made anew, as another record."""
+    entry = _entry(entry_id, "parked")
+    _let_go(entry, actor=actor, now=now)
+    entry.operation, entry.remote_id = "create", ""
+    _put(entry, "pending", now=now)
+    _record("outbox_created_again", entry, "Created again in QuickBooks", actor=actor, now=now)
+    ring(TASK, entry.connection_id)
+    return entry
+
+
+def unlink(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
+    """What is gone there is let go here; the contact stays."""
+    entry = _entry(entry_id, "parked")
+    _let_go(entry, actor=actor, now=now)
+    drop_entry(_batch(entry, now), entry, f"{actor.label} unlinked it.")
+    _record("outbox_unlinked", entry, "Unlinked", actor=actor, now=now)
+    return entry
+
+
+def _let_go(entry: OutboxEntry, *, actor: Actor, now: datetime) -> None:
+    if entry.cause != "gone" or entry.kind != "customer":
+        raise Refused("Only a customer that is gone in QuickBooks can be let go here.")
+    customer = db.session.scalar(
+        select(Customer)
+        .join(Link, (Link.connection_id == Customer.connection_id) & (Link.remote_id == Customer.remote_id))
+        .where(Link.connection_id == entry.connection_id, Link.kind == "customer", Link.local_id == entry.local_id)
+        .with_for_update(of=Customer)
+    )
+    if customer is not None:
+        detach(db.session(), customer, entry.local_id, actor=actor, now=now)
+        customer.match_state = "ignored"
+
+
+# --- asking for a create --------------------------------------------------------------------------------------
+
+
+def ask_create(
+    session: Session,
+    contact_ids: Sequence[int],
+    connection_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    trigger: str = "person",
+) -> Asked:
+    """These contacts shall become customers in the books. Those that are, or may be, already are left out."""
+    connection = session.get(Connection, connection_id)
+    if connection is None:
+        raise NotFound("There is no such connection.")
+    if connection.state == "disconnected":
+        raise Refused("This company is disconnected. Connect it again first.")
+    wishes: dict[int, Wish] = {}
+    linked, counts = set[int](), {"linked": 0, "review": 0, "archived": 0}
+    for part in chunks(sorted(set(contact_ids)), 1000):
+        mine = (Link.connection_id == connection_id, Link.kind == "customer", Link.local_id.in_(part))
+        linked |= set(session.scalars(select(Link.local_id).where(*mine)))
+        for row in session.execute(
+            select(Contact.id, Contact.archived_at, Contact.link_state).where(Contact.id.in_(part))
+        ):
+            left = "linked" if row.id in linked else "archived" if row.archived_at else None
+            left = left or ("review" if row.link_state == "review" else None)
+            if left:
+                counts[left] += 1
+            else:
+                wishes[row.id] = Wish("create")
+    outbox.note_many(session, connection_id, "customer", wishes, trigger=trigger, actor=actor, now=now)
+    if wishes:
+        audit.record("outbox_create_asked", actor=actor, now=now, subject=f"connection:{connection_id}",
+                     summary=f"{len(wishes):,} to be created in {connection.company_name or 'QuickBooks'}.",
+                     details={"contacts": sorted(wishes)[:100]})  # fmt: skip
+    return Asked(len(wishes), **counts)
+
+
+# --- parts ----------------------------------------------------------------------------------------------------
+
+
+def _entry(entry_id: int, *states: str) -> OutboxEntry:
+    entry = db.session.get(OutboxEntry, entry_id, with_for_update=True, populate_existing=True)
+    if entry is None:
+        raise NotFound("There is no such entry in the outbox.")
+    if entry.state not in states:
+        raise Changed(DECIDED, entry)
+    return entry
+
+
+def _put(entry: OutboxEntry, state: str, *, now: datetime) -> None:
+    entry.state, entry.available_at, entry.updated_at = state, now, now
+    for name, value in CLEAN.items():
+        setattr(entry, name, value)
+
+
+def _batch(entry: OutboxEntry, now: datetime) -> Batch:
+    connection = db.session.get_one(Connection, entry.connection_id)
+    return Batch(db.session(), books_of(connection), now)
+
+
+def _without(options: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != name}
+
+
+def _record(action: str, entry: OutboxEntry, words: str, *, actor: Actor, now: datetime) -> None:
+    name = OUTGOING[entry.kind].names(db.session(), [entry.local_id]).get(entry.local_id, "")
+    audit.record(
+        action, actor=actor, now=now, subject=f"outbox:{entry.id}", summary=f"{words}: {entry.operation} of {name}.",
+        details={"connection": entry.connection_id, "kind": entry.kind, "local_id": entry.local_id},
+    )  # fmt: skip
+
+
+def _record_all(
+    action: str, connection_id: int, cause: str, number: int, words: str, *, actor: Actor, now: datetime
+) -> None:
+    if number:
+        audit.record(action, actor=actor, now=now, subject=f"connection:{connection_id}",
+                     summary=f"{number:,} parked for “{REFUSALS[cause].title}” {words}.",
+                     details={"cause": cause})  # fmt: skip

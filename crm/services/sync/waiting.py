@@ -1,0 +1,68 @@
+"""What waits behind an entry of the outbox, and admins who hear of what has waited too long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
+
+from crm.db import db
+from crm.models import Connection, OutboxEntry, OutboxNeed
+from crm.services import notices
+from crm.services.sync.outbox import OPEN
+
+NOTICE = "parked"
+PATIENCE = timedelta(hours=1)
+"""How long something may be parked before admins are told."""
+
+
+def waiting_behind(session: Session, entry_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Entry -> kind -> how many entries wait for its object, for those that wait for it, and so on."""
+    rows = session.execute(
+        select(OutboxEntry.id, OutboxEntry.kind, OutboxEntry.local_id).where(OutboxEntry.id.in_(entry_ids))
+    )
+    edge = {row.id: {(row.kind, row.local_id)} for row in rows}
+    seen: dict[int, set[tuple[str, int]]] = {entry_id: set(start) for entry_id, start in edge.items()}
+    behind: dict[int, dict[str, int]] = {entry_id: {} for entry_id in edge}
+    while wanted := set().union(*edge.values()):
+        found = _needing(session, sorted(wanted))
+        for entry_id, objects in edge.items():
+            fresh = set().union(*(found.get(one, set()) for one in objects)) - seen[entry_id]
+            for kind, _ in fresh:
+                behind[entry_id][kind] = behind[entry_id].get(kind, 0) + 1
+            seen[entry_id] |= fresh
+            edge[entry_id] = fresh
+    return behind
+
+
+def _needing(session: Session, objects: Sequence[tuple[str, int]]) -> dict[tuple[str, int], set[tuple[str, int]]]:
+    """Object -> objects of open entries that need it."""
+    found: dict[tuple[str, int], set[tuple[str, int]]] = {}
+    for part in (objects[start : start + 300] for start in range(0, len(objects), 300)):
+        query = (
+            select(OutboxNeed.kind, OutboxNeed.local_id, OutboxEntry.kind, OutboxEntry.local_id)
+            .join(OutboxEntry, OutboxEntry.id == OutboxNeed.entry_id)
+            .where(tuple_(OutboxNeed.kind, OutboxNeed.local_id).in_(part), OutboxEntry.state.in_(OPEN))
+        )
+        for kind, local_id, its_kind, its_id in session.execute(query):
+            found.setdefault((kind, local_id), set()).add((its_kind, its_id))
+    return found
+
+
+def tell_parked(*, now: datetime) -> None:
+    """One notice per company while anything has been parked for over an hour; settled when nothing is."""
+    old = dict(db.session.execute(
+        select(OutboxEntry.connection_id, func.count())
+        .where(OutboxEntry.state == "parked", OutboxEntry.parked_at <= now - PATIENCE)
+        .group_by(OutboxEntry.connection_id)
+    ).tuples())  # fmt: skip
+    for connection_id in db.session.scalars(select(Connection.id).order_by(Connection.id)):
+        number = old.get(connection_id, 0)
+        if not number:
+            notices.settle(connection_id, NOTICE, now=now)
+            continue
+        what = "One change has" if number == 1 else f"{number:,} changes have"
+        text = f"{what} been waiting for a decision for over an hour before going to QuickBooks. See the outbox."
+        notices.post(NOTICE, connection_id, level="warning", text=text, now=now)
