@@ -1,0 +1,122 @@
+"""Proofs: the list, one with its figures and differences, asking for one, and the buttons that mend.
+
+Bookkeepers read and ask; what a proof finds is mended by reading again, which writes nothing to the books.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, flash, request, url_for
+
+from crm import clock
+from crm.blueprints.acting import actor
+from crm.db import transaction
+from crm.domain.errors import Invalid
+from crm.domain.proof import STATES, STEPS
+from crm.exports import csv_response
+from crm.queries import proofs as queries
+from crm.security import requires
+from crm.services.sync import proof, proof_mending
+from crm.web import filters_of, go, page, page_number
+
+blueprint = Blueprint("proofs", __name__, url_prefix="/sync/proofs")
+FILTERS = {"q": "", "state": "", "trigger": "", "sort": ""}
+#: Remedy -> endpoint and words of the page where it is done.
+PLACES = {"outbox": ("outbox.index", "Open the outbox"), "open_conflict": ("conflicts.index", "Open the conflict"),
+          "import": ("integrations.index", "Go to the import")}  # fmt: skip
+
+
+@blueprint.get("")
+@requires("proofs.read")
+def index() -> Any:
+    filters = filters_of(request.args, FILTERS)
+    return page(
+        "proofs/index.html",
+        page=queries.page(**filters, number=page_number(request.args)),
+        filters=filters,
+        states=list(STATES.items()),
+        triggers=list(queries.TRIGGERS.items()),
+        companies=queries.companies(),
+    )
+
+
+@blueprint.get("/proofs.csv")
+@requires("proofs.read")
+def export() -> Any:
+    header = ("Id", "Company", "Result", "Differences", "Asked for by", "Trigger", "As of (UTC)", "Ended (UTC)",
+              "Error")  # fmt: skip
+    rows = queries.each(**filters_of(request.args, FILTERS))
+    return csv_response("proofs.csv", header, (
+        (row.proof.id, row.company, row.proof.state, row.differences, row.proof.requested_by, row.proof.trigger,
+         *(at.isoformat() if at else "" for at in (row.proof.as_of, row.proof.finished_at)), row.proof.error)
+        for row in rows
+    ))  # fmt: skip
+
+
+@blueprint.post("")
+@requires("proofs.read")
+def start() -> Any:
+    text = request.form.get("connection", "")
+    if not text.isdigit() or len(text) > 9:
+        raise Invalid({"connection": "Say which company is to be proved: choose one and press the button again."})
+    thorough = request.form.get("thorough") == "1"
+    with transaction():
+        started = proof.start(int(text), trigger="person", actor=actor(), now=clock.now(), thorough=thorough)
+        proof_id = started.id
+    return go("proofs.show", proof_id=proof_id)
+
+
+@blueprint.get("/<int:proof_id>")
+@requires("proofs.read")
+def show(proof_id: int) -> Any:
+    filters = filters_of(request.args, {"kind": "", "q": ""})
+    return page(
+        "proofs/show.html",
+        fragment="proofs/_proof.html",
+        row=queries.one(proof_id),
+        steps=len(STEPS),
+        lines=queries.lines(proof_id, **filters, number=page_number(request.args)),
+        filters=filters,
+        kinds=queries.line_kinds(proof_id),
+        mendable=queries.mendable(proof_id),
+        place_of=_place,
+    )
+
+
+@blueprint.get("/<int:proof_id>/differences.csv")
+@requires("proofs.read")
+def differences(proof_id: int) -> Any:
+    row = queries.one(proof_id)
+    header = ("What", "QuickBooks id", "Name", "Figure", "Ours", "QuickBooks", "Difference", "Cause",
+              "Asked again (UTC)")  # fmt: skip
+    figures = (
+        ("All", "", one.title, one.currency or "how many", one.ours, one.theirs, one.difference, "", "")
+        for one in row.figures
+    )
+    found = (
+        (view.what, view.line.remote_id, view.line.name, view.figure, view.line.ours, view.line.theirs,
+         view.difference, view.line.cause, view.line.mended_at.isoformat() if view.line.mended_at else "")
+        for view in queries.each_line(proof_id, **filters_of(request.args, {"kind": "", "q": ""}))
+    )  # fmt: skip
+    return csv_response(f"proof-{proof_id}.csv", header, (line for part in (figures, found) for line in part))
+
+
+@blueprint.post("/<int:proof_id>/mend")
+@requires("proofs.read")
+def mend(proof_id: int) -> Any:
+    text = request.form.get("line", "")
+    line_id = int(text) if text.isdigit() and len(text) < 10 else None
+    if text and line_id is None:
+        raise Invalid({"line": "That is no line of this proof. Reload the page and press the button again."})
+    with transaction():
+        number = proof_mending.mend(proof_id, line_id=line_id, actor=actor(), now=clock.now())
+    what = "1 object is" if number == 1 else f"{number} objects are"
+    flash(f"{what} being read again from QuickBooks. The next proof says what it helped.", "success")
+    return go("proofs.show", proof_id=proof_id)
+
+
+def _place(remedy: str) -> tuple[str, str] | None:
+    """Address and words of the page where a remedy is done; None where this installation has none."""
+    endpoint, words = PLACES.get(remedy, ("", ""))
+    return (url_for(endpoint), words) if endpoint in current_app.view_functions else None
