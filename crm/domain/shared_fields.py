@@ -171,6 +171,19 @@ def text_keys(values: Mapping[str, str]) -> dict[str, str]:
     return {**keys, "website": website, "address": _folded(address_text(values))}
 
 
+def own_keys(contact: Any, lines: Sequence[Point]) -> dict[str, str]:
+    """Every shared field of a contact in the form it is compared in, whatever the books say."""
+    keys = text_keys({name: getattr(contact, name) for name in ("display_name", *FILLED)})
+    for field in LINE_FIELDS:
+        keys[field] = _joined(line_key(line) for line in lines if _field_of(line) == field)
+    return keys
+
+
+def changed_fields(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """The shared fields that differ between two `own_keys`; another notation of the same is no change."""
+    return [name for name in TITLES if before.get(name, "") != after.get(name, "")]
+
+
 def shown_here(field: str, key: str, contact: Any, lines: Sequence[Point]) -> str:
     """What stands here in a field, as people read it; `key` as `compare` found it (`Merged.here`)."""
     if field in LINE_FIELDS:

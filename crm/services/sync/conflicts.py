@@ -69,7 +69,7 @@ def open_or_refresh(
          **{name: getattr(one, name) for name in fresh}}
         for one in questions
     ])  # fmt: skip
-    _forget(session)
+    forget(session)
 
 
 def undecided(
@@ -106,10 +106,10 @@ def _settle(session: Session, conflict_ids: Sequence[int], why: str, *, now: dat
             .values(state="settled", decided_by=why, decided_at=now)
         )
     if conflict_ids:
-        _forget(session)
+        forget(session)
 
 
-def _forget(session: Session) -> None:
+def forget(session: Session) -> None:
     """What the session remembers of conflicts is old now."""
     for loaded in list(session.identity_map.values()):
         if isinstance(loaded, Conflict):

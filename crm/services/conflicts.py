@@ -1,0 +1,287 @@
+"""A person's decision about fields on which contact and customer differ: ours, theirs, or a value written by hand.
+
+Called by the pages and the API inside `transaction()`. A decision first makes the link's base say that one side has not
+changed; the merge then does what it always does: theirs is taken into the contact by `enrich`, ours goes out by the
+outbox. So a decision and a change that comes in meanwhile end alike, whichever is first. Conflicts that were settled
+or have moved on meanwhile raise `Changed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm.db import db, table_of
+from crm.domain import policies
+from crm.domain.conflicts import CHOICES, RULES, mark_of
+from crm.domain.directions import DIRECTIONS
+from crm.domain.errors import Changed, Invalid, NotFound
+from crm.domain.policies import emptied
+from crm.domain.shared_fields import ADDRESS, TITLES, shown_here
+from crm.models import Conflict, Connection, Link
+from crm.services import audit, conflict_values, contacts, timeline
+from crm.services.audit import Actor
+from crm.services.conflict_values import Typed
+from crm.services.identity_keys import chunks
+from crm.services.sync import conflicts as rows
+from crm.services.sync import outbox, settings
+from crm.services.sync.bulk import update_by_id
+from crm.services.sync.comparing import KIND, Compared, compare_linked
+from crm.services.sync.enrich import again
+from crm.services.sync.enrich_told import Decided
+from crm.services.sync.work import Books, books_of
+
+MOST = 500
+"""Conflicts decided in one go."""
+PAGE = 200
+MOVED = "This was changed or decided meanwhile. Look at what stands now, then decide."
+UNLINKED = "This contact is not linked to the customer any more, so there is nothing to decide."
+AGREED = "Both sides agree by now; there is nothing left to decide."
+DECIDED = "Somebody has decided about this meanwhile, or both sides agree by now. The list shows what is left."
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a decision: the contact it was about, and a sentence."""
+
+    contact_id: int
+    text: str
+
+
+def resolve(
+    conflict_id: int, choice: str, *, value: Typed | None = None, seen: str = "", actor: Actor, now: datetime
+) -> Result:
+    """Decide one conflict: `ours`, `theirs` or `edited` (then `value` is what was typed, see `conflict_values`).
+
+    `seen` is the mark of the two values the person saw (`domain/conflicts.mark_of`); empty looks at nothing.
+    Raises Changed, NotFound, and Invalid for a choice there is not or a value that cannot be kept.
+    """
+    _check(choice, (*RULES, "edited"))
+    session = db.session()
+    conflict = _open(session, conflict_id)
+    if seen and seen != mark_of(conflict.ours, conflict.theirs):
+        raise Changed(MOVED)
+    return _decide_one(session, conflict.connection_id, conflict.local_id, conflict.field, choice, value=value,
+                       conflict=conflict, actor=actor, now=now)  # fmt: skip
+
+
+def resolve_difference(
+    contact_id: int, field: str, choice: str, *, value: Typed | None = None, actor: Actor, now: datetime
+) -> Result:
+    """The same for a field in which both sides merely differ since they were linked; nobody was asked about it."""
+    _check(choice, (*RULES, "edited"))
+    session = db.session()
+    if field not in TITLES:
+        raise NotFound("There is no such field.")
+    linked = select(Link.connection_id).where(Link.kind == KIND, Link.local_id == contact_id).order_by(Link.id)
+    connection_id = session.scalar(linked)
+    if connection_id is None:
+        raise Changed(UNLINKED)
+    mine = (Conflict.connection_id == connection_id, Conflict.kind == KIND, Conflict.local_id == contact_id)
+    asked = select(Conflict).where(*mine, Conflict.field == field, Conflict.state == "open").with_for_update()
+    return _decide_one(session, connection_id, contact_id, field, choice, value=value,
+                       conflict=session.scalar(asked), actor=actor, now=now)  # fmt: skip
+
+
+def resolve_all(conflict_ids: Sequence[int], choice: str, *, actor: Actor, now: datetime) -> int:
+    """`ours` or `theirs` for all of these that are still open; answers how many were decided."""
+    _check(choice, tuple(RULES))
+    if len(conflict_ids) > MOST:
+        raise Invalid({"ids": f"Up to {MOST} conflicts can be decided at once. Narrow the list by a filter first."})
+    session = db.session()
+    decided = _decide_many(session, conflict_ids, choice, by=actor.label, actor=actor, now=now)
+    if decided:
+        audit.record("conflicts_decided", actor=actor, now=now,
+                     summary=f"{decided} conflicts: {CHOICES[choice].lower()}")  # fmt: skip
+    return decided
+
+
+def always(conflict_id: int, choice: str, *, seen: str = "", actor: Actor, now: datetime) -> Result:
+    """Decide it so, and make that the rule for its field; other open conflicts of the kind are decided by it too."""
+    _check(choice, tuple(RULES))
+    session = db.session()
+    conflict = _open(session, conflict_id)
+    if seen and seen != mark_of(conflict.ours, conflict.theirs):
+        raise Changed(MOVED)
+    rule = RULES[choice]
+    name = emptied(conflict.field) if conflict.reason == policies.EMPTIED else conflict.field
+    settings.always(session, conflict.connection_id, conflict.kind, name, rule, actor=actor, now=now)
+    said = policies.rule_text(conflict.kind, name, rule)
+    alike = (Conflict.connection_id == conflict.connection_id, Conflict.kind == conflict.kind,
+             Conflict.field == conflict.field, Conflict.reason == conflict.reason)  # fmt: skip
+    others = session.scalars(
+        select(Conflict.id).where(*alike, Conflict.state == "open", Conflict.id != conflict.id)
+        .order_by(Conflict.id).limit(MOST)
+    ).all()  # fmt: skip
+    contact_id = conflict.local_id
+    decided = _decide_many(session, [conflict.id, *others], choice, by=said, actor=actor, now=now)
+    more = f" {decided - 1} more decided by it." if decided > 1 else ""
+    return Result(contact_id, f"{said}.{more} Change it back under Sync settings.")
+
+
+# --- one ------------------------------------------------------------------------------------------------------
+
+
+def _decide_one(
+    session: Session,
+    connection_id: int,
+    contact_id: int,
+    field: str,
+    choice: str,
+    *,
+    value: Typed | None,
+    conflict: Conflict | None,
+    actor: Actor,
+    now: datetime,
+) -> Result:
+    books = books_of(session.get_one(Connection, connection_id))
+    compared = compare_linked(session, [contact_id], books=books).get(contact_id)
+    if compared is None or compared.link is None:
+        raise Changed(UNLINKED)
+    if field in compared.merged.agreed:
+        raise Changed(AGREED)
+    chosen = _value(compared, field, choice)
+    if choice == "edited":
+        chosen = _write_by_hand(compared, field, value, actor=actor, now=now)
+    if conflict is not None:
+        _close(session, {conflict.id: chosen}, choice, by=actor.label, now=now)
+    goes_out = _carry_out(session, [compared], field, choice, books=books, actor=actor, now=now)
+    text = _said(compared, field, choice, chosen, goes_out=goes_out)
+    if choice != "theirs":  # taking theirs is told by the merge
+        timeline.add(contact_id, verb="decided", summary=text, actor=actor, now=now)
+    audit.record("conflict_decided", actor=actor, now=now, subject=f"contact:{contact_id}",
+                 summary=f"{TITLES[field].capitalize()}: {CHOICES[choice].lower()}")  # fmt: skip
+    return Result(contact_id, text)
+
+
+def _write_by_hand(compared: Compared, field: str, value: Typed | None, *, actor: Actor, now: datetime) -> str:
+    """The contact holds the value; answers how it reads. Whatever is wrong with it is said of `value`."""
+    contact, written = compared.contact, conflict_values.read(compared, field, value)
+    try:
+        contacts.change(contact.id, written.values, lines=written.lines, version=contact.version, actor=actor, now=now)
+    except Invalid as problem:
+        parts = {name: text for name, text in problem.fields.items() if name in ADDRESS and field == "address"}
+        raise Invalid(parts or {"value": str(problem)}) from None
+    return written.shown
+
+
+def _said(compared: Compared, field: str, choice: str, chosen: str, *, goes_out: bool) -> str:
+    title, value = TITLES[field].capitalize(), chosen or "nothing"
+    if choice == "theirs":
+        return f"{title}: {value} was taken from QuickBooks."
+    there = compared.theirs.shown(field) or "nothing"
+    if goes_out:
+        return f"{title}: {value} stays here and is sent to QuickBooks, where it was {there}."
+    return f"{title}: {value} stays here; QuickBooks keeps {there}, since nothing is sent there."
+
+
+# --- many -----------------------------------------------------------------------------------------------------
+
+
+def _decide_many(
+    session: Session, conflict_ids: Sequence[int], choice: str, *, by: str, actor: Actor, now: datetime
+) -> int:
+    """Field by field of each company, a page at a time; what agrees by now is settled and not counted."""
+    groups: dict[tuple[int, str], list[Conflict]] = {}
+    wanted = (Conflict.id.in_(conflict_ids), Conflict.kind == KIND, Conflict.state == "open")
+    for conflict in session.scalars(select(Conflict).where(*wanted).order_by(Conflict.id).with_for_update()):
+        groups.setdefault((conflict.connection_id, conflict.field), []).append(conflict)
+    decided = 0
+    for (connection_id, field), found in sorted(groups.items()):
+        books = books_of(session.get_one(Connection, connection_id))
+        ids = {conflict.local_id: conflict.id for conflict in found}
+        for part in chunks(sorted(ids), PAGE):
+            mine = {contact_id: ids[contact_id] for contact_id in part}
+            decided += _decide_page(session, mine, field, choice, books=books, by=by, actor=actor, now=now)
+    return decided
+
+
+def _decide_page(
+    session: Session,
+    conflict_ids: Mapping[int, int],
+    field: str,
+    choice: str,
+    *,
+    books: Books,
+    by: str,
+    actor: Actor,
+    now: datetime,
+) -> int:
+    """`conflict_ids`: contact -> its conflict about this field."""
+    compared = compare_linked(session, list(conflict_ids), books=books)
+    rows.settle(session, books.id, KIND, [id_ for id_ in conflict_ids if id_ not in compared], now=now)
+    meant = [one for one in compared.values() if one.link is not None and field not in one.merged.agreed]
+    chosen = {one.contact.id: _value(one, field, choice) for one in meant}
+    _close(session, {conflict_ids[id_]: text for id_, text in chosen.items()}, choice, by=by, now=now)
+    goes_out = _carry_out(session, meant, field, choice, books=books, actor=actor, now=now)
+    if choice == "ours":
+        timeline.add_many([
+            timeline.row(one.contact.id, verb="decided", actor=actor, now=now,
+                         summary=_said(one, field, choice, chosen[one.contact.id], goes_out=goes_out))
+            for one in meant
+        ])  # fmt: skip
+    left = [id_ for id_ in conflict_ids if id_ in compared and id_ not in chosen]
+    again(session, left, books=books, now=now)
+    return len(meant)
+
+
+# --- what every decision does ---------------------------------------------------------------------------------
+
+
+def _check(choice: str, allowed: Sequence[str]) -> None:
+    if choice not in allowed:
+        raise Invalid({"choice": f"Choose one of: {', '.join(allowed)}."})
+
+
+def _open(session: Session, conflict_id: int) -> Conflict:
+    conflict = session.get(Conflict, conflict_id, with_for_update=True, populate_existing=True)
+    if conflict is None:
+        raise NotFound("There is no such conflict. The link may be old or not complete.")
+    if conflict.state != "open":
+        raise Changed(DECIDED)
+    return conflict
+
+
+def _value(compared: Compared, field: str, choice: str) -> str:
+    if choice == "theirs":
+        return compared.theirs.shown(field)
+    return shown_here(field, compared.merged.here[field], compared.contact, compared.lines)
+
+
+def _close(session: Session, chosen: Mapping[int, str], choice: str, *, by: str, now: datetime) -> None:
+    """`chosen`: conflict -> the value, as people read it."""
+    update_by_id(session, table_of(Conflict), [
+        {"id": id_, "state": "resolved", "choice": choice, "decided": text, "decided_by": by[:254], "decided_at": now}
+        for id_, text in chosen.items()
+    ])  # fmt: skip
+    rows.forget(session)
+
+
+def _carry_out(
+    session: Session,
+    meant: Sequence[Compared],
+    field: str,
+    choice: str,
+    *,
+    books: Books,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """One side counts as unchanged since they last agreed; the merge does the rest. Answers whether ours goes out."""
+    bases = []
+    for one in meant:
+        agreed = one.merged.here[field] if choice == "theirs" else one.theirs.keys()[field]
+        bases.append({"id": one.link.id, "base": {**one.link.base, field: agreed}})
+    update_by_id(session, table_of(Link), bases)
+    ids = [one.contact.id for one in meant]
+    goes_out = DIRECTIONS[settings.current(session, books.id, KIND).direction].goes_out
+    if choice != "theirs" and goes_out:
+        wish = outbox.Wish("update", outbox.dated([field], now))
+        outbox.note_many(session, books.id, KIND, dict.fromkeys(ids, wish), trigger="conflict", actor=actor, now=now)
+    decided = Decided(frozenset([field]), actor) if choice == "theirs" else None
+    again(session, ids, books=books, now=now, decided=decided)
+    return goes_out
