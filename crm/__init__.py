@@ -79,6 +79,7 @@ def _register_blueprints(app: Flask) -> None:
         oauth,
         outbox,
         plans,
+        proofs,
         sync_log,
         sync_runs,
         sync_settings,
@@ -88,7 +89,7 @@ def _register_blueprints(app: Flask) -> None:
 
     modules = (
         api, api_keys, audit, auth, contact_imports, contacts, deliveries, engine, health, home, integrations,
-        matches, oauth, outbox, plans, sync_log, sync_runs, sync_settings, users, webhooks,
+        matches, oauth, outbox, plans, proofs, sync_log, sync_runs, sync_settings, users, webhooks,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)
