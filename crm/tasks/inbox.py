@@ -6,7 +6,7 @@ from celery import shared_task
 
 from crm import clock
 from crm.db import transaction
-from crm.services.sync import inbox
+from crm.services.sync import inbox, intake
 
 
 @shared_task(name="crm.tasks.inbox.split")
@@ -14,8 +14,14 @@ def split() -> None:
     inbox.split(clock=clock.now)
 
 
+@shared_task(name="crm.tasks.inbox.take_in")
+def take_in(connection_id: int) -> None:
+    intake.take_in(connection_id, clock=clock.now)
+
+
 @shared_task(name="crm.tasks.inbox.ring_due")
 def ring_due() -> None:
     """What a lost bell or a dead worker left behind."""
     with transaction():
         inbox.ring_due(now=clock.now())
+        intake.ring_due(now=clock.now())

@@ -1,0 +1,55 @@
+"""Customers that turned up in the books since the last import: decided about at once, the way an import does it.
+
+Left alone while somebody else has a say: an import under way decides itself, one that never ended well is a person's to
+start again, and while a customer we are creating is on its way there, the newcomer may be just that one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from crm.domain.runs import LIVE
+from crm.models import Customer, OutboxEntry, SyncRun
+from crm.services.sync import links, matching
+from crm.services.sync.customers import undecided
+from crm.services.sync.work import Batch
+
+MOST = 500
+"""Decided about in one transaction."""
+
+
+def decide(batch: Batch, remote_ids: Sequence[str] | None = None) -> list[str] | None:
+    """Link, propose, or make contacts for the undecided among these (None: among all); answers their remote ids.
+
+    None when they must wait for a write of ours; while an import has them nothing is decided and nothing waits.
+    """
+    where = [*undecided(batch.books.id), Customer.gone_at.is_(None)]
+    if remote_ids is not None:
+        where.append(Customer.remote_id.in_(remote_ids))
+    session = batch.session
+    found = session.execute(select(*links.NEEDED).where(*where).order_by(Customer.id).limit(MOST)).all()
+    if not found or not _is_ours(batch):
+        return []
+    if _is_creating(batch):
+        return None
+    matching.draft(batch, {row.id: row.record for row in found})
+    matching.settle_drafts(batch, [row.id for row in found])
+    links.carry_out(batch, found)
+    return [row.remote_id for row in found]
+
+
+def _is_ours(batch: Batch) -> bool:
+    """Whether the last import of customers is over, and went well."""
+    runs = select(SyncRun.state, SyncRun.resources).where(SyncRun.connection_id == batch.books.id)
+    states = [row.state for row in batch.session.execute(runs.order_by(SyncRun.id.desc()).limit(20))
+              if row.state in LIVE or "customer" in row.resources]  # fmt: skip
+    return bool(states) and not any(state in LIVE for state in states) and states[0] == "done"
+
+
+def _is_creating(batch: Batch) -> bool:
+    """Whether a create of ours is on its way, or its answer was lost: the outbox links that customer itself."""
+    sent = (OutboxEntry.connection_id == batch.books.id, OutboxEntry.kind == "customer")
+    frozen = select(OutboxEntry.id).where(*sent, OutboxEntry.state == "frozen", OutboxEntry.operation == "create")
+    return bool(batch.session.scalars(frozen.limit(1)).all())
