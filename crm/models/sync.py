@@ -173,6 +173,9 @@ class Link(Base):
     base: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """The shared fields as both sides last agreed on them, in the form they are compared in (`domain/shared_fields`); a
     field that they never agreed on is missing."""
+    left: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    """Shared field -> when a plan was approved without it (ISO, UTC): it is not sent before somebody edits it again, or
+    approves it in another plan."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("sync_runs.id", ondelete="SET NULL"))
     linked_at: Mapped[datetime] = mapped_column(UtcDateTime)
     linked_by: Mapped[str] = mapped_column(String(254), default="")

@@ -106,11 +106,6 @@ class PlanView:
         """Lines that would write something."""
         return sum(total.lines for total in self.totals if total.action in WRITES)
 
-    @property
-    def incoming(self) -> int:
-        """Linked contacts that take something from the books by themselves."""
-        return self.plan.counts.get("incoming", 0)
-
 
 @dataclass(frozen=True, slots=True)
 class LineView:

@@ -370,6 +370,7 @@ def upgrade():
         batch_op.add_column(sa.Column("written_hash", sa.String(length=64), nullable=False, server_default=""))
         batch_op.add_column(sa.Column("written_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("merged_from", sa.String(length=40), nullable=False, server_default=""))
+        batch_op.add_column(sa.Column("left", sa.JSON(), nullable=False, server_default="{}"))
 
     op.add_column("connections", sa.Column("held_until", UtcDateTime(), nullable=True))
 
@@ -402,6 +403,7 @@ def downgrade():
     op.drop_column("connections", "held_until")
 
     with op.batch_alter_table("links", schema=None) as batch_op:
+        batch_op.drop_column("left")
         batch_op.drop_column("merged_from")
         batch_op.drop_column("written_at")
         batch_op.drop_column("written_hash")

@@ -13,12 +13,14 @@ from datetime import datetime
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from crm.db import changed
+from crm.db import changed, table_of
 from crm.domain.plans import WRITES, narrowed
 from crm.domain.shared_fields import TITLES
-from crm.models import Connection, OutboxEntry, Plan, PlanLine, User
+from crm.models import Connection, Link, OutboxEntry, Plan, PlanLine, User
 from crm.services.audit import Actor
+from crm.services.identity_keys import chunks
 from crm.services.sync import outbox, planning, undo
+from crm.services.sync.bulk import update_by_id
 from crm.services.sync.outbox import WAITING, Wish
 from crm.services.sync.work import Books
 
@@ -39,6 +41,7 @@ def page(session: Session, plan: Plan, books: Books, *, now: datetime) -> bool:
         .where(PlanLine.plan_id == plan.id, PlanLine.approved.is_(True), PlanLine.outcome == "")
         .order_by(PlanLine.id)
         .limit(PAGE)
+        .execution_options(populate_existing=True)  # approving and choosing write past the session
     ))  # fmt: skip
     if not lines:
         return False
@@ -73,7 +76,16 @@ def _wishes(
         else:
             line.outcome_text = _what_is_new(line, drawn)
             found[line.id] = Wish(line.action, options=_options(line, drawn, now), plan_line_id=line.id)
+    left = {line.local_id: found[line.id].options.get("left") for line in lines if line.id in found}
+    _remember(session, books.id, {id_: names for id_, names in left.items() if names is not None})
     return found
+
+
+def _remember(session: Session, connection_id: int, left: Mapping[int, Mapping[str, str]]) -> None:
+    """Contact -> the fields that were left: what comes in of them later does not send them either."""
+    mine = (Link.connection_id == connection_id, Link.kind == "customer", Link.local_id.in_(list(left)))
+    links = session.execute(select(Link.id, Link.local_id).where(*mine))
+    update_by_id(session, table_of(Link), [{"id": id_, "left": dict(left[local_id])} for id_, local_id in links])
 
 
 def _what_is_new(line: PlanLine, drawn: planning.Drawn) -> str:
@@ -90,7 +102,7 @@ def _options(line: PlanLine, drawn: planning.Drawn, now: datetime) -> dict[str, 
     if line.action == "create" and name and name != drawn.name:
         return {"display_name": name}
     left = {name: now.isoformat() for name in drawn.changes if line.fields and name not in line.fields}
-    return {"left": left} if left else {}
+    return {"left": left} if line.action == "update" else {}
 
 
 def _note(
@@ -102,9 +114,8 @@ def _note(
         _hand_over(session, plan, kind, list(mine))
         trigger = "undo" if plan.purpose == "undo" else "plan"
         noted = outbox.note_many(session, plan.connection_id, kind, mine, trigger=trigger, actor=actor, now=now)
-        states = dict(session.execute(
-            select(OutboxEntry.id, OutboxEntry.state).where(OutboxEntry.id.in_(noted.values()))
-        ).tuples())  # fmt: skip
+        found = select(OutboxEntry.id, OutboxEntry.state).where(OutboxEntry.id.in_(list(noted.values())))
+        states = {row.id: row.state for row in session.execute(found)}
         for line in by_id.values():
             if line.kind == kind and states.get(noted[line.local_id]) == "skipped":
                 line.outcome, line.outcome_text = "left", SKIPPED
@@ -138,6 +149,10 @@ def settle_lost(session: Session, plan: Plan) -> None:
 def leave(session: Session, plan: Plan, connection: Connection, *, now: datetime) -> None:
     """Lines that were not approved. Where the plan opens the connection, what waited for them must not go out then."""
     mine = (PlanLine.plan_id == plan.id, PlanLine.approved.is_not(True), PlanLine.action.in_(WRITES))
+    at, updates = now.isoformat(), (*mine, PlanLine.action == "update", PlanLine.kind == "customer")
+    rows = session.execute(select(PlanLine.local_id, PlanLine.changes).where(*updates).order_by(PlanLine.id)).all()
+    for part in chunks(rows, PAGE) if plan.purpose != "undo" else ():
+        _remember(session, plan.connection_id, {row.local_id: dict.fromkeys(row.changes, at) for row in part})
     changed(update(PlanLine).where(*mine).values(approved=False, outcome="left"))
     if connection.read_only:
         objects = select(PlanLine.local_id).where(*mine, PlanLine.kind == "customer")

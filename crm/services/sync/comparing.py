@@ -60,7 +60,7 @@ class Compared:
     """Row of the contact."""
     lines: Sequence[Any]
     link: Any
-    """Row of the link with id, base and state; None where there is none (any more)."""
+    """Row of the link with id, base, state and what plans left; None where there is none (any more)."""
     theirs: Theirs
     merged: Merged
     edited: Mapping[str, datetime | None]
@@ -68,6 +68,12 @@ class Compared:
     @property
     def base(self) -> Mapping[str, str]:
         return self.link.base if self.link else {}
+
+    def left(self, field: str) -> bool:
+        """Whether a plan was approved without this field, and nobody has edited it since."""
+        at = self.link.left.get(field) if self.link else None
+        edited = self.edited.get(field)
+        return at is not None and (edited is None or edited <= datetime.fromisoformat(at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +142,7 @@ def _points_of(session: Session, contact_ids: Sequence[int]) -> dict[int, list[A
 def _links_of(session: Session, connection_id: int, linked: Sequence[Linked]) -> dict[str, Any]:
     remote_ids = [entry.remote_id for entry in linked]
     mine = (Link.connection_id == connection_id, Link.kind == KIND, Link.remote_id.in_(remote_ids))
-    wanted = select(Link.id, Link.remote_id, Link.base, Link.state).where(*mine)
+    wanted = select(Link.id, Link.remote_id, Link.base, Link.state, Link.left).where(*mine)
     return {row.remote_id: row for row in session.execute(wanted)}
 
 

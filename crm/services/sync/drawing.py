@@ -176,7 +176,7 @@ def _prepared(
 def _imagined(books: Books, contact_id: int, around: Around, names: Mapping[int, str]) -> OutboxEntry:
     """The entry this contact would have; what waits already is part of it. Never stored."""
     real, link = around.entries.get(contact_id), around.links.get(contact_id)
-    options = dict(real.options) if real else {}
+    options = {**(real.options if real else {}), "left": {}}  # what an earlier plan left is offered again
     if contact_id in names:
         options["display_name"] = names[contact_id]
     return OutboxEntry(

@@ -115,9 +115,10 @@ def _bring(
         return
     writes.questions += [_question(compared, name, reason) for name, reason in merged.asked.items()]
     edits = known.edits.get(contact.id)
-    on_its_way = edits is not None and (edits.waiting or set(merged.sent) <= set(edits.moments))
+    sent = {name for name in merged.sent if not compared.left(name)}
+    on_its_way = edits is not None and (edits.waiting or sent <= set(edits.moments))
     writable = known.direction.goes_out and compared.entry.active and compared.link.state == "linked"
-    if merged.sent and writable and not on_its_way:
+    if sent and writable and not on_its_way:
         writes.wishes[contact.id] = outbox.Wish("update")
 
 

@@ -117,7 +117,6 @@ def _keep(session: Session, plan: Plan, found: Sequence[Drawn]) -> None:
     counts, agreeing = dict(plan.counts), Decimal(plan.scope.get("agreeing", "0"))
     for one in found:
         counts[one.action] = counts.get(one.action, 0) + 1
-        counts["incoming"] = counts.get("incoming", 0) + one.incoming
         if one.action == "update":
             for name in one.changes:
                 counts[FIELD + name] = counts.get(FIELD + name, 0) + 1

@@ -172,10 +172,10 @@ def _create(batch: Batch, entry: OutboxEntry, contact: Any, here: Here, body: Bo
 def _update(entry: OutboxEntry, compared: Compared, customer: Any, body: Body) -> Prepared:
     contact, lines, theirs, merged = compared.contact, compared.lines, compared.theirs, compared.merged
     keys = dict(merged.values)
-    fields = [field for field in merged.sent if not _left_out(entry, field)]
+    fields = [field for field in merged.sent if not _left_out(entry, compared, field)]
     own = "\n".join(sorted({line_key(line) for line in lines if line.kind == "email"}))
     one_more = line_keys_of(own) != line_keys_of(theirs.keys()["email"])
-    if one_more and "email" in compared.edited and "email" in merged.agreed and not _left_out(entry, "email"):
+    if one_more and "email" in compared.edited and "email" in merged.agreed and not _left_out(entry, compared, "email"):
         keys["email"], fields = own, [*fields, "email"]  # beside what was agreed on
     name = str(entry.options.get("display_name", ""))
     if name and name != customer.display_name and "display_name" not in fields:
@@ -192,9 +192,11 @@ def _update(entry: OutboxEntry, compared: Compared, customer: Any, body: Body) -
     return Send("update", made, customer.record, changes, customer.remote_id)
 
 
-def _left_out(entry: OutboxEntry, field: str) -> bool:
-    """A plan that was approved without this field leaves it out, until somebody edits it again."""
-    left = entry.options.get("left", {}).get(field)
+def _left_out(entry: OutboxEntry, compared: Compared, field: str) -> bool:
+    """A plan that was approved without this field leaves it out, until somebody edits it again or approves it."""
+    if "left" not in entry.options:
+        return compared.left(field)
+    left = entry.options["left"].get(field)
     return left is not None and entry.fields.get(field, "") <= left
 
 
