@@ -128,16 +128,17 @@ def account_differences(ours: Account | None, theirs: Account | None, computed: 
     )  # fmt: skip
     if ours is None or theirs is None:
         figure = "missing_here" if ours is None else "missing_there"
-        return [replace(blank, figure=figure, ours=ours and ours.balance, theirs=theirs and theirs.balance)]
+        mine, there = ours.balance if ours else None, theirs.balance if theirs else None
+        return [replace(blank, figure=figure, ours=mine, theirs=there)]
     pairs = (
         ("balance", computed, theirs.balance),
         ("balance_read", ours.balance, theirs.balance),
         ("balance_with_jobs", ours.balance_with_jobs, theirs.balance_with_jobs),
     )
     return [
-        replace(blank, figure=figure, ours=mine, theirs=there)
-        for figure, mine, there in pairs
-        if there is not None and mine != there
+        replace(blank, figure=figure, ours=here, theirs=yonder)
+        for figure, here, yonder in pairs
+        if yonder is not None and here != yonder
     ]
 
 
@@ -151,22 +152,23 @@ def paper_differences(ours: Paper | None, theirs: Paper | None) -> list[Differen
     )  # fmt: skip
     if ours is None or theirs is None:
         figure = "missing_here" if ours is None else "missing_there"
-        return [replace(blank, figure=figure, ours=ours and ours.total, theirs=theirs and theirs.total)]
+        mine, there = ours.total if ours else None, theirs.total if theirs else None
+        return [replace(blank, figure=figure, ours=mine, theirs=there)]
     found = [
-        replace(blank, figure=figure, ours=mine, theirs=there)
-        for figure, mine, there in (("total", ours.total, theirs.total), ("open", ours.open, theirs.open))
-        if mine != there
+        replace(blank, figure=figure, ours=here, theirs=yonder)
+        for figure, here, yonder in (("total", ours.total, theirs.total), ("open", ours.open, theirs.open))
+        if here != yonder
     ]
-    said = (
+    words = (
         ("void", _void(ours), _void(theirs)),
         ("owner", ours.customer_id, theirs.customer_id),
         ("date", _day(ours.date), _day(theirs.date)),
         ("due_date", _day(ours.due_date), _day(theirs.due_date)),
     )
     found += [
-        replace(blank, figure=figure, words=f"{mine} here, {there} in QuickBooks")
-        for figure, mine, there in said
-        if mine != there
+        replace(blank, figure=figure, words=f"{here} here, {yonder} in QuickBooks")
+        for figure, here, yonder in words
+        if here != yonder
     ]
     return found
 

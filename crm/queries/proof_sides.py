@@ -17,7 +17,7 @@ CHUNK = 500
 
 
 def count(connection_id: int, kind: str) -> int:
-    model = {"customer": Customer, "payment": Payment}.get(kind, Document)
+    model: Any = {"customer": Customer, "payment": Payment}.get(kind, Document)
     query = select(func.count()).select_from(model).where(model.connection_id == connection_id, model.gone_at.is_(None))
     if model is Document:
         query = query.where(Document.kind == kind)

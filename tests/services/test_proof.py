@@ -28,7 +28,7 @@ from crm.models import (
 )
 from crm.services import connections
 from crm.services.audit import SYSTEM, Actor
-from crm.services.sync import proof, proof_mending
+from crm.services.sync import intake, proof, proof_mending
 from sandbox import Served, serving
 from tests.flows.imports import everything, opened, run_import
 from tests.quickbooks import connect, quickbooks  # noqa: F401
@@ -177,7 +177,7 @@ def test_reading_it_again_mends_it_and_the_next_proof_settles_the_notice(
     assert number == len(events)
     assert all(line.mended_at for line in lines(made).values() if line.remedy == "read_again")
 
-    assert run_import(connection.id).state == "done"
+    intake.take_in(connection.id, clock=clock.now)
     assert prove(connection.id).state == "equal"
     assert db.session.scalars(select(Notice).where(Notice.topic == "proof_different")).one().settled_at is not None
 
@@ -251,7 +251,7 @@ def test_a_change_that_comes_in_while_the_proof_runs_is_no_difference(connection
     assert waiting.available_at > clock.now()
     asked = db.session.scalars(select(InboxEvent.remote_id).where(InboxEvent.kind == "invoice")).all()
     assert asked == [body["Id"]]
-    assert run_import(connection.id).state == "done"  # stands for the inbox
+    intake.take_in(connection.id, clock=clock.now)
     proof.run(proof_id, clock=lambda: clock.now() + timedelta(minutes=1))
     assert stored(proof_id).state == "equal"
     figures = {line["name"]: line for line in stored(proof_id).figures}

@@ -40,7 +40,7 @@ def confirm(hold: Hold, reading: Reading) -> Wait:
             suspects.setdefault(line.kind, []).append(line.remote_id)
     found, sums = _looked_again(hold, reading, suspects)
     for kind in [kind for kind, (here, there) in counts.items() if here != there]:
-        there = reading.ask(lambda port, kind=kind: port.count(kind))
+        there = reading.count(kind)
         counts[kind] = [ours.count(hold.books.id, kind), there]
     again = aged(hold, reading) if any(line.kind == "aging" for line in lines) else None
     if again:
@@ -51,7 +51,7 @@ def confirm(hold: Hold, reading: Reading) -> Wait:
     with hold.page() as proof:
         if (moving and rounds < ROUNDS) or (_unexplained(found) and not rounds):
             proof.cursor = str(rounds + 1)
-            read_again(proof.connection_id, moving, now=hold.clock())
+            read_again(proof.connection_id, moving, asked_by=f"proof {proof.id}", now=hold.clock())
             return SETTLING
         replace_lines(proof, proof_causes.explained(hold.books, found, now=hold.clock()), kinds=None)
         progress = {**proof.progress, "counts": counts, "sums": sums, "left_out": max(len(found) - MOST, 0)}
@@ -74,7 +74,7 @@ def _looked_again(
     sums: dict[str, list[Decimal]] = {}
     for kind, ids in suspects.items():
         for some in _chunks(sorted(set(ids))):
-            records = reading.ask(lambda port, kind=kind, some=some: port.fetch(kind, some)).records
+            records = reading.fetch(kind, some)
             if kind == "customer":
                 found += _again_accounts(hold, some, records, sums)
             else:

@@ -35,7 +35,7 @@ def mend(proof_id: int, *, line_id: int | None = None, actor: Actor, now: dateti
     for line in listed:
         if line in chosen or (line.kind, line.remote_id) in objects:
             line.mended_at = now
-    number = read_again(proof.connection_id, objects, now=now)
+    number = read_again(proof.connection_id, objects, asked_by=actor.label, now=now)
     audit.record(
         "proof_mended", actor=actor, now=now, subject=f"connection:{proof.connection_id}",
         summary=f"Asked for {number} objects to be read again from QuickBooks, after proof {proof_id}.",

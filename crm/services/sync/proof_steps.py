@@ -28,7 +28,7 @@ def count(hold: Hold, reading: Reading) -> Wait:
     kinds = [kind for kind in KINDS if kind in reading.port.spec.kinds]
     counts: dict[str, list[int]] = {}
     for done, kind in enumerate(kinds, start=1):
-        there = reading.ask(lambda port, kind=kind: port.count(kind))
+        there = reading.count(kind)
         counts[kind] = [ours.count(hold.books.id, kind), there]
         end_reading()
         reading.note(done, len(kinds), kind)
@@ -103,7 +103,7 @@ def aging(hold: Hold, reading: Reading) -> Wait:
 def aged(hold: Hold, reading: Reading) -> tuple[list[Difference], dict[str, list[str]]]:
     """Customers in a currency of their own are left out: the report is in the company's."""
     day = hold.books.today(hold.clock())
-    rows = reading.ask(lambda port: port.receivables(day))
+    rows = reading.receivables(day)
     shares, ends = ours.shares_of_later(hold.books.id, day=day)
     papers = {(one.kind, one.remote_id): one for one in (*ours.open_papers(hold.books.id, later_than=day), *ends)}
     here = compare.aged(papers.values(), shares, day=day)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import date, datetime, timedelta
+from typing import ClassVar, TypeVar
 
 from sqlalchemy import delete, insert
 
@@ -18,10 +18,11 @@ from crm.db import db, end_reading, table_of, transaction
 from crm.domain.proof import Difference
 from crm.domain.records import Record
 from crm.models import Proof, ProofLine
-from crm.providers.accounting.base import Accounting
+from crm.providers.accounting.base import Accounting, Receivable
 from crm.services.sync import proof_causes
 from crm.services.sync.work import Books
 
+T = TypeVar("T")
 MOST = 5000
 """Lines kept of one proof; the rest is counted."""
 Wait = timedelta | None
@@ -61,18 +62,31 @@ class Reading:
     port: Accounting
     calls: int = 0
 
-    def ask(self, question: Callable[[Accounting], Any]) -> Any:
+    def count(self, kind: str) -> int:
+        return self._asked(self._asking().count(kind))
+
+    def fetch(self, kind: str, ids: Sequence[str]) -> Sequence[Record]:
+        return self._asked(self._asking().fetch(kind, ids)).records
+
+    def receivables(self, day: date) -> Sequence[Receivable]:
+        return self._asked(self._asking().receivables(day))
+
+    def _asking(self) -> Accounting:
         end_reading()
         self.calls += 1
-        answer = question(self.port)
+        return self.port
+
+    @staticmethod
+    def _asked(answer: T) -> T:
         end_reading()
         return answer
 
     def scan(self, kind: str, total: int) -> Iterator[Sequence[Record]]:
         """Page by page; between pages the hold is renewed and the progress shown."""
-        cursor, done = None, 0
+        cursor: str | None = None
+        done = 0
         while True:
-            page = self.ask(lambda port, at=cursor: port.scan(kind, at))
+            page = self._asked(self._asking().scan(kind, cursor))
             yield page.records
             done += len(page.records) + len(page.refusals)
             cursor = page.cursor

@@ -15,7 +15,7 @@ from crm.models import InboxEvent
 TASK = "crm.tasks.inbox.take_in"
 
 
-def read_again(connection_id: int, objects: Collection[tuple[str, str]], *, now: datetime) -> int:
+def read_again(connection_id: int, objects: Collection[tuple[str, str]], *, asked_by: str, now: datetime) -> int:
     """Have these (kind, id) read again; answers how many. In the caller's transaction; rings the bell of the inbox.
 
     What waits in the inbox already is not asked for twice.
@@ -27,7 +27,8 @@ def read_again(connection_id: int, objects: Collection[tuple[str, str]], *, now:
     rows = [
         {"event_key": f"person:{uuid4().hex}", "connection_id": connection_id, "source": "person", "kind": kind,
          "entity": "", "remote_id": remote_id, "verb": "updated", "other_remote_id": "", "state": "pending",
-         "available_at": now, "occurred_at": None, "created_at": now, "message": "", "outcome": ""}
+         "available_at": now, "occurred_at": now, "created_at": now, "outcome": "",
+         "message": f"Asked for by {asked_by}."}
         for kind, remote_id in sorted(set(objects) - known)
         if remote_id
     ]  # fmt: skip
