@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, flash, request, url_for
 
-from crm.domain import outbox_words
+from crm import clock
+from crm.blueprints.acting import actor
+from crm.db import db, transaction
+from crm.domain import log_filters, outbox_words
+from crm.domain.errors import Invalid, NotFound
 from crm.domain.outbox_words import TABS
 from crm.domain.refusals import REFUSALS
 from crm.domain.runs import RESOURCES
 from crm.domain.shared_fields import TITLES
 from crm.exports import csv_response
+from crm.formats import plural
 from crm.queries import outbox as queries
 from crm.queries.outbox import OutboxFilters
 from crm.security import requires
-from crm.web import filters_of, page, page_number
+from crm.services.sync import parked
+from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/sync/outbox")
 
+NOTHING: Mapping[str, str] = {}
 FILTERS = {"tab": "waiting", "q": "", "kind": "", "cause": "", "trigger": "", "since": "", "until": "", "sort": ""}
 HEADER = ("Id", "Company", "Kind", "Contact id", "Contact", "QuickBooks id", "Operation", "State", "Cause", "Error",
           "Error code", "Trace id", "Trigger", "Who", "Fields", "Attempts", "Created (UTC)",
           "Settled (UTC)")  # fmt: skip
+Deed = Callable[..., Any]
+#: What a press of a button does with one entry, and what is said then.
+DEEDS: dict[str, tuple[Deed, str]] = {
+    "retry": (parked.retry, "It is tried again now."),
+    "skip": (parked.skip, "Skipped. It stays under Skipped until you put it back."),
+    "unskip": (parked.unskip, "Put back: it is sent now."),
+    "drop": (parked.drop, "Given up: nothing is sent. A later change is sent again."),
+    "create_again": (parked.create_again, "A new customer is created in QuickBooks from this contact."),
+    "reactivate": (parked.reactivate, "The customer is made active there, then the change follows."),
+    "unlink": (parked.unlink, "Unlinked. The contact stays here and is no longer kept in step."),
+}
+BY_CAUSE: dict[str, tuple[Deed, str]] = {
+    "retry": (parked.retry_cause, "tried again now"), "skip": (parked.skip_cause, "skipped"),
+}  # fmt: skip
+#: Of entries that are not parked: state -> buttons.
+BUTTONS = {
+    "pending": ("retry", "skip", "drop"), "frozen": ("retry",), "skipped": ("unskip", "drop"), "done": ("undo",),
+}  # fmt: skip
 EMPTY = {
     "waiting": ("Nothing waits", "Every change was handed to QuickBooks or settled."),
     "sending": ("Nothing is on the way", "Changes stand here for a few seconds, until QuickBooks has answered."),
@@ -74,6 +100,10 @@ def export() -> Any:
 @blueprint.get("/<int:entry_id>")
 @requires("connections.manage")
 def show(entry_id: int) -> Any:
+    return _page(entry_id)
+
+
+def _page(entry_id: int, *, status: int = 200, typed: str = "", errors: Mapping[str, str] = NOTHING) -> Any:
     row = queries.one(entry_id)
     entry = row.entry
     return page(
@@ -81,14 +111,79 @@ def show(entry_id: int) -> Any:
         row=row,
         entry=entry,
         cause=REFUSALS.get(entry.cause),
-        buttons=(),
-        waits="",
+        buttons=_buttons(entry),
+        waits=outbox_words.behind(parked.waiting_behind(db.session(), [entry_id])[entry_id]),
         link=queries.link_of(entry),
         lines=queries.history(entry),
         others=queries.others_of(entry),
-        there_url="",
-        waiting_why="",
+        there_url=queries.address_there(entry),
+        waiting_why=_why_waiting(row),
+        typed=typed,
+        errors=errors,
+        status=status,
     )
+
+
+@blueprint.post("/<int:entry_id>/do/<deed>")
+@requires("connections.manage")
+def do(entry_id: int, deed: str) -> Any:
+    if deed not in DEEDS:
+        raise NotFound("There is no such thing to do with an entry of the outbox.")
+    act, words = DEEDS[deed]
+    with transaction():
+        act(entry_id, actor=actor(), now=clock.now())
+    flash(words, "success")
+    return go("outbox.show", entry_id=entry_id)
+
+
+@blueprint.post("/<int:entry_id>/adopt")
+@requires("connections.manage")
+def adopt(entry_id: int) -> Any:
+    with transaction():
+        parked.adopt(entry_id, request.form.get("remote_id", ""), actor=actor(), now=clock.now())
+    flash("Linked. What differs is sent as a change; no second customer is created.", "success")
+    return go("outbox.show", entry_id=entry_id)
+
+
+@blueprint.post("/<int:entry_id>/name")
+@requires("connections.manage")
+def name(entry_id: int) -> Any:
+    typed = request.form.get("name", "")
+    try:
+        with transaction():
+            parked.use_name(entry_id, typed, actor=actor(), now=clock.now())
+    except Invalid as problem:
+        return _page(entry_id, status=422, typed=typed, errors=problem.fields)
+    flash("It is sent with that name; the contact keeps its own here.", "success")
+    return go("outbox.show", entry_id=entry_id)
+
+
+@blueprint.post("/cause")
+@requires("connections.manage")
+def cause() -> Any:
+    form, now = request.form, clock.now()
+    act, done = BY_CAUSE["skip" if form.get("deed") == "skip" else "retry"]
+    connection_id = log_filters.number(form.get("connection_id", "")) or 0
+    with transaction():
+        number = act(connection_id, form.get("cause", ""), actor=actor(), now=now)
+    flash(f"{plural(number, 'entry', 'entries')} {done}.", "success" if number else "info")
+    return go("outbox.index", tab="parked")
+
+
+def _buttons(entry: Any) -> tuple[str, ...]:
+    """What a person may do: of a parked entry what its cause offers, else what its state does."""
+    if entry.state != "parked":
+        return BUTTONS.get(entry.state, ())
+    row = REFUSALS.get(entry.cause)
+    return row.buttons if row and row.buttons else ("retry", "skip")
+
+
+def _why_waiting(row: queries.EntryRow) -> str:
+    if row.read_only:
+        return "Nothing is written to QuickBooks before you approved a first plan. Later changes are added to this one."
+    if row.connection_state != "connected":
+        return "The connection needs an admin. It goes out by itself once the company is connected again."
+    return "It goes out within seconds, unless the sync is paused or something it needs is not there yet."
 
 
 def _filters() -> OutboxFilters:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
@@ -23,6 +24,11 @@ COUNTED = ("pending", "frozen", "parked", "skipped")
 """States that are counted for their tabs; what is done grows without end and is not."""
 MOST = 10_000
 """Rows are counted so far at most; a list that holds more says so."""
+THERE = {
+    ("customer", "production"): "https://app.qbo.intuit.com/app/customerdetail?nameId=",
+    ("customer", "sandbox"): "https://app.sandbox.qbo.intuit.com/app/customerdetail?nameId=",
+}
+"""Kind and environment -> address of its page there, but for the id."""
 SORTS: Mapping[str, Any] = {
     "changed": OutboxEntry.id,
     "name": Contact.sort_name,
@@ -53,6 +59,8 @@ class EntryRow:
     name: str
     """Of the contact; empty where it is gone or the entry is about something else."""
     company: str
+    connection_state: str
+    read_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +75,9 @@ class EntryPage:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Entries that are parked for one reason."""
+    """Entries of one company that are parked for one reason."""
 
+    connection_id: int
     key: str
     title: str
     sentence: str
@@ -113,12 +122,12 @@ def any_at_all() -> bool:
 def causes() -> Sequence[Cause]:
     """Why entries are parked, the most frequent first."""
     query = (
-        select(OutboxEntry.cause, func.count(), func.min(OutboxEntry.parked_at))
+        select(OutboxEntry.connection_id, OutboxEntry.cause, func.count(), func.min(OutboxEntry.parked_at))
         .where(OutboxEntry.state == "parked")
-        .group_by(OutboxEntry.cause)
+        .group_by(OutboxEntry.connection_id, OutboxEntry.cause)
     )
-    found = [Cause(key, *_words(key), number, oldest) for key, number, oldest in db.session.execute(query)]
-    return sorted(found, key=lambda cause: (-cause.number, cause.title))
+    found = [Cause(id_, key, *_words(key), number, oldest) for id_, key, number, oldest in db.session.execute(query)]
+    return sorted(found, key=lambda cause: (-cause.number, cause.title, cause.connection_id))
 
 
 def one(entry_id: int) -> EntryRow:
@@ -134,6 +143,15 @@ def link_of(entry: OutboxEntry) -> Link | None:
         Link.connection_id == entry.connection_id, Link.kind == entry.kind, Link.local_id == entry.local_id
     )
     return db.session.scalar(query)
+
+
+def address_there(entry: OutboxEntry) -> str:
+    """Where a person sees the record in the provider's own pages; empty where nobody knows."""
+    environment = db.session.scalar(select(Connection.environment).where(Connection.id == entry.connection_id))
+    link = link_of(entry)
+    remote_id = entry.remote_id or (link.remote_id if link else "")
+    address = THERE.get((entry.kind, environment or ""), "")
+    return f"{address}{quote(remote_id)}" if address and remote_id else ""
 
 
 def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
@@ -169,13 +187,15 @@ def _words(cause: str) -> tuple[str, str]:
 
 
 def _row(row: Any) -> EntryRow:
-    return EntryRow(row[0], row[1] or "", row[2] or "QuickBooks company")
+    return EntryRow(row[0], row[1] or "", row[2] or "QuickBooks company", row[3], row[4])
 
 
 def _select() -> Any:
     here = and_(OutboxEntry.kind == "customer", Contact.id == OutboxEntry.local_id)
     return (
-        select(OutboxEntry, Contact.display_name, Connection.company_name)
+        select(
+            OutboxEntry, Contact.display_name, Connection.company_name, Connection.state, Connection.read_only
+        )
         .join(Connection, Connection.id == OutboxEntry.connection_id)
         .outerjoin(Contact, here)
     )
