@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: install demo demo-reset serve test check key bench screenshots lock
+.PHONY: install demo demo-reset serve test check key bench chaos screenshots lock
 
 install:      ## .venv with the pinned requirements, nothing started
 	@$(PYTHON) tools/install.py
@@ -30,6 +30,10 @@ key: install  ## a new key for TOKEN_ENCRYPTION_KEYS
 bench:        ## speed, memory and remote calls beside the usual way
 	@$(PYTHON) tools/install.py --dev
 	@$(VENV)/python -m bench $(ARGS)
+
+chaos:        ## everything goes wrong at once, then the proof that nothing was lost or doubled
+	@$(PYTHON) tools/install.py --dev
+	@$(VENV)/python -m tools.chaos $(ARGS)
 
 screenshots:  ## the pictures in docs/, taken from a running demo company
 	@$(PYTHON) tools/install.py --dev
