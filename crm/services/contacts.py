@@ -31,6 +31,8 @@ CHANGED = "Somebody changed this contact while you were editing it. Nothing of y
 LABELS = {name: field.label for name, field in FIELDS.items()} | {
     "type": "Type", "owner": "Owner", "phones": "Phones", "emails": "E-mails", "tags": "Tags",
 }  # fmt: skip
+OURS_ALONE = {"type", "tags", "owner"}
+"""Of what a person edits: what no books ever get."""
 
 
 def create(draft: Draft, *, actor: Actor, now: datetime) -> Contact:
@@ -268,8 +270,9 @@ def _store(
     timeline.add(
         contact.id, verb="changed", summary=f"{', '.join(names)} changed", actor=actor, now=now, changes=changes
     )
-    fields = shared_fields.changed_fields(shared, shared_fields.own_keys(contact, contact.points))
-    outbox.contact_changed(db.session(), contact.id, fields, actor=actor, now=now)
+    if changes.keys() - OURS_ALONE:
+        fields = shared_fields.changed_fields(shared, shared_fields.own_keys(contact, contact.points))
+        outbox.contact_changed(db.session(), contact.id, fields, actor=actor, now=now)
     return contact
 
 

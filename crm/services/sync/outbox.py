@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, union
+from sqlalchemy import or_, select, text, union
 from sqlalchemy.orm import Session
 
 from crm.bell import ring
@@ -212,12 +212,17 @@ def contact_changed(session: Session, contact_id: int, fields: Iterable[str], *,
 def contacts_changed(
     session: Session, changes: Mapping[int, Iterable[str]], *, actor: Actor, now: datetime
 ) -> dict[int, int]:
-    """The same for many contacts, contact id -> fields; answers connection id -> how many were noted for it."""
+    """The same for many contacts, contact id -> fields; answers connection id -> how many were noted for it.
+
+    A contact without fields was written in another way only (a comma, a capital): that mends what is parked.
+    """
     session.flush()
     wanted = {contact_id: tuple(names) for contact_id, names in changes.items()}
     noted: dict[int, dict[int, Wish]] = {}
-    for part in chunks([contact_id for contact_id, names in wanted.items() if names], 500):
-        for connection_id, contact_id in session.execute(_known_to(part)):
+    for part in chunks(list(wanted), 500):
+        for connection_id, contact_id in session.execute(_known_to(
+            [id_ for id_ in part if wanted[id_]], [id_ for id_ in part if not wanted[id_]]
+        )):  # fmt: skip
             wish = Wish("update", dated(wanted[contact_id], now))
             noted.setdefault(connection_id, {})[contact_id] = wish
     for connection_id, wishes in sorted(noted.items()):
@@ -225,18 +230,24 @@ def contacts_changed(
     return {connection_id: len(wishes) for connection_id, wishes in noted.items()}
 
 
-def _known_to(contact_ids: Sequence[int]) -> Any:
-    """(connection, contact) of those that are linked, or on their way there."""
+def _known_to(changed: Sequence[int], respelled: Sequence[int]) -> Any:
+    """(connection, contact) of those that are linked or on their way there; of the respelled only what is parked."""
     live = Connection.state != "disconnected"
     linked = (
         select(Link.connection_id, Link.local_id)
         .join(Connection, Connection.id == Link.connection_id)
-        .where(Link.kind == "customer", Link.local_id.in_(contact_ids), Link.state == "linked", live)
+        .where(Link.kind == "customer", Link.local_id.in_(changed), Link.state == "linked", live)
     )
     leaving = (
         select(OutboxEntry.connection_id, OutboxEntry.local_id)
         .join(Connection, Connection.id == OutboxEntry.connection_id)
-        .where(OutboxEntry.kind == "customer", OutboxEntry.local_id.in_(contact_ids),
-               OutboxEntry.state.in_(OPEN), live)
-    )  # fmt: skip
+        .where(
+            OutboxEntry.kind == "customer",
+            live,
+            or_(
+                OutboxEntry.local_id.in_(changed) & OutboxEntry.state.in_(OPEN),
+                OutboxEntry.local_id.in_(respelled) & (OutboxEntry.state == "parked"),
+            ),
+        )
+    )
     return union(linked, leaving)

@@ -72,7 +72,7 @@ def retry(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
 
 def retry_cause(connection_id: int, cause: str, *, actor: Actor, now: datetime) -> int:
     """Try all that are parked for one cause; answers how many."""
-    number = _all_of(connection_id, cause, state="pending", available_at=now, updated_at=now, **CLEAN)
+    number = _all_of(connection_id, cause, {"state": "pending", "available_at": now, "updated_at": now, **CLEAN})
     _record_all("outbox_retried", connection_id, cause, number, "tried again", actor=actor, now=now)
     ring(TASK, connection_id)
     return number
@@ -87,7 +87,7 @@ def skip(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
 
 
 def skip_cause(connection_id: int, cause: str, *, actor: Actor, now: datetime) -> int:
-    number = _all_of(connection_id, cause, state="skipped", updated_at=now)
+    number = _all_of(connection_id, cause, {"state": "skipped", "updated_at": now})
     _record_all("outbox_skipped", connection_id, cause, number, "skipped", actor=actor, now=now)
     return number
 
@@ -108,12 +108,12 @@ def drop(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
     return entry
 
 
-def _all_of(connection_id: int, cause: str, **values: Any) -> int:
+def _all_of(connection_id: int, cause: str, values: Mapping[str, Any]) -> int:
     if cause not in REFUSALS:
         raise NotFound("There is no such cause.")
     mine = (OutboxEntry.connection_id == connection_id, OutboxEntry.state == "parked", OutboxEntry.cause == cause)
     db.session.flush()
-    number = changed(update(OutboxEntry).where(*mine).values(**values))
+    number = changed(update(OutboxEntry).where(*mine).values(dict(values)))
     db.session.expire_all()
     return number
 

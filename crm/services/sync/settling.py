@@ -28,7 +28,6 @@ from crm.services import throttle
 from crm.services.audit import Actor
 from crm.services.sync import outbox
 from crm.services.sync.kinds import OUTGOING
-from crm.services.sync.kinds.names import holders_of, taken_by
 from crm.services.sync.kinds.port import Answer
 from crm.services.sync.stored import as_stored
 from crm.services.sync.verdicts import Sent, log_out, make_anew, park_sent, pause, settled, tell_plan, wait_for
@@ -74,7 +73,7 @@ def settle(
         _all_done(work, {entry_id: answers[entry_id] for entry_id in done})
         _reread(work, found)
         for entry_id in sorted(set(work.entries) & found.again):
-            _guarded(work, [entry_id], lambda id_=entry_id: make_anew(work.batch, work.entries[id_]))
+            _guarded(work, [entry_id], lambda id_=entry_id: _never_came(work, work.entries[id_]))
         for entry_id in sorted(set(answers) - set(done)):
             error = answers[entry_id].error
             assert error is not None
@@ -191,13 +190,23 @@ def _failed(work: Settling, entry: OutboxEntry, error: ProviderError, found: Fou
             cause = "inactive" if inactive else "reference"
             park_sent(work.batch, entry, cause, REFUSALS[cause].sentence, evidence)
         case Reaction.LOOK_UP if entry.id in found.holders:
-            _name_taken(work, entry, cause, error, found, evidence)
+            taken = OUTGOING[entry.kind].name_taken(work.batch, entry, found.holders[entry.id])
+            park_sent(work.batch, entry, cause, taken.error, {**evidence, **taken.evidence})
         case Reaction.PARK:
             park_sent(work.batch, entry, cause, str(error), evidence)
         case _ if row.reaction is not Reaction.CONNECTION and entry.failures >= MOST_TRIES:
             park_sent(work.batch, entry, cause, row.sentence, evidence)
         case _:
             _later(work, entry, error)
+
+
+def _never_came(work: Settling, entry: OutboxEntry) -> None:
+    """Its answer was lost so often, or so long ago, that the books were asked: it is not there."""
+    entry.rounds += 1
+    if entry.rounds >= ROUNDS:
+        park_sent(work.batch, entry, "no_answer", REFUSALS["no_answer"].sentence, {})
+    else:
+        make_anew(work.batch, entry)
 
 
 def _reload(work: Settling, entry: OutboxEntry, error: ProviderError, evidence: dict[str, Any]) -> None:
@@ -207,18 +216,6 @@ def _reload(work: Settling, entry: OutboxEntry, error: ProviderError, evidence: 
         return
     log_out(work.batch, entry, "sent_stale", str(error), outcome="retried", level="warning", took=work.took)
     make_anew(work.batch, entry)
-
-
-def _name_taken(
-    work: Settling, entry: OutboxEntry, cause: str, error: ProviderError, found: Found, evidence: dict[str, Any]
-) -> None:
-    batch = work.batch
-    name = entry.changes.get("display_name", ["", ""])[1]
-    holders = holders_of(batch.session, batch.books.id, found.holders[entry.id])
-    city = entry.changes.get("city", ["", ""])[1]
-    parked = taken_by(batch.session, batch.books.id, name, holders, city=city)
-    named = {"remote_id": getattr(error, "remote_id", None) or ""}
-    park_sent(work.batch, entry, cause, parked.error, {**evidence, **named, **parked.evidence})
 
 
 def _later(work: Settling, entry: OutboxEntry, error: ProviderError) -> None:

@@ -96,7 +96,7 @@ def make_anew(batch: Batch, entry: OutboxEntry) -> None:
     if gives_way(batch, entry):
         return
     entry.state, entry.available_at, entry.updated_at = "pending", batch.now, batch.now
-    entry.body, entry.request_key, entry.batch_item = None, "", ""
+    entry.body, entry.request_key, entry.batch_item, entry.failures = None, "", "", 0
     ring(TASK, batch.books.id)
 
 
@@ -105,7 +105,7 @@ def gives_way(batch: Batch, entry: OutboxEntry) -> bool:
     newer = batch.session.scalar(
         select(OutboxEntry)
         .where(OutboxEntry.connection_id == entry.connection_id, OutboxEntry.kind == entry.kind,
-               OutboxEntry.local_id == entry.local_id, OutboxEntry.state.in_(WAITING))
+               OutboxEntry.local_id == entry.local_id, OutboxEntry.state.in_(WAITING), OutboxEntry.id != entry.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )  # fmt: skip

@@ -53,11 +53,12 @@ def _needing(session: Session, objects: Sequence[tuple[str, int]]) -> dict[tuple
 
 def tell_parked(*, now: datetime) -> None:
     """One notice per company while anything has been parked for over an hour; settled when nothing is."""
-    old = dict(db.session.execute(
+    rows = db.session.execute(
         select(OutboxEntry.connection_id, func.count())
         .where(OutboxEntry.state == "parked", OutboxEntry.parked_at <= now - PATIENCE)
         .group_by(OutboxEntry.connection_id)
-    ).tuples())  # fmt: skip
+    )  # fmt: skip
+    old = {connection_id: number for connection_id, number in rows}
     for connection_id in db.session.scalars(select(Connection.id).order_by(Connection.id)):
         number = old.get(connection_id, 0)
         if not number:

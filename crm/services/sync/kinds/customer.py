@@ -25,7 +25,7 @@ from crm.services.sync import customers, gone
 from crm.services.sync.comparing import Compared, compare_linked
 from crm.services.sync.kinds import customer_record as said
 from crm.services.sync.kinds import customer_settled
-from crm.services.sync.kinds.names import name_is_taken, names_of
+from crm.services.sync.kinds.names import holders_of, name_is_taken, names_of, taken_by
 from crm.services.sync.kinds.port import Answer, Nothing, Park, Prepared, Send
 from crm.services.sync.stored import from_stored
 from crm.services.sync.work import Batch
@@ -76,6 +76,12 @@ class Customers:
 
     def gone(self, batch: Batch, remote_ids: Sequence[str]) -> None:
         gone.mark(batch, "customer", gone.rows_of(batch, "customer", remote_ids))
+
+    def name_taken(self, batch: Batch, entry: OutboxEntry, bearers: Sequence[Record]) -> Park:
+        name = entry.changes.get("display_name", ["", ""])[1]
+        city = batch.session.scalar(select(Contact.city).where(Contact.id == entry.local_id)) or ""
+        holders = holders_of(batch.session, batch.books.id, bearers)
+        return taken_by(batch.session, batch.books.id, name, holders, city=city)
 
     def contact_ids(self, session: Session, local_ids: Sequence[int]) -> Mapping[int, int]:
         return {id_: id_ for id_ in session.scalars(select(Contact.id).where(Contact.id.in_(local_ids)))}

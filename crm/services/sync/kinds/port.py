@@ -88,6 +88,10 @@ class Outgoing(Protocol):
         """These do not exist there any more; somebody has made sure."""
         ...
 
+    def name_taken(self, batch: Batch, entry: OutboxEntry, bearers: Sequence[Record]) -> Park:
+        """The name was refused; these bear it. With a name that is free."""
+        ...
+
     def contact_ids(self, session: Session, local_ids: Sequence[int]) -> Mapping[int, int]:
         """The contact at whose page each object is told about."""
         ...

@@ -1,0 +1,526 @@
+"""What changes here arrives in QuickBooks, once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from crm import clock
+from crm.db import db, transaction
+from crm.domain.contacts import Entry
+from crm.models import Connection, Contact, Customer, Link, Match, Notice, OutboxEntry, SyncLogEntry, TimelineEntry
+from crm.services import sync
+from crm.services.sync import outbox, parked, sending, settling
+from sandbox import Served, serving
+from tests.flows.imports import run_import
+from tests.flows.sending import (
+    PERSON,
+    ask,
+    calls,
+    due_now,
+    edit,
+    entries,
+    linked_contact,
+    named,
+    new_contacts,
+    only,
+    there,
+    writable,
+)
+from tests.flows.test_import import _change_there as change_there
+from tests.quickbooks import quickbooks  # noqa: F401
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Served]:
+    with serving(size=40, companies=1) as served:
+        yield served
+
+
+@pytest.fixture
+def connection(quickbooks: Served) -> Connection:  # noqa: F811
+    return writable(quickbooks)
+
+
+@pytest.fixture
+def imported(connection: Connection) -> Connection:
+    run_import(connection.id)
+    return connection
+
+
+# --- it arrives -----------------------------------------------------------------------------------------------
+
+
+def test_an_edit_arrives_and_both_sides_agree_then(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    before = there(sandbox, remote_id)
+    edit(id_, {"given_name": "Zora", "website": "zora.example"})
+    assert only().state == "pending" and set(only().fields) == {"given_name", "website"}
+    assert sync.send(imported.id) == 1
+
+    after = there(sandbox, remote_id)
+    assert (after["GivenName"], after["WebAddr"]["URI"]) == ("Zora", "https://zora.example")
+    untouched = ("DisplayName", "PrimaryPhone", "BillAddr", "PrimaryEmailAddr", "SalesTermRef", "Taxable")
+    assert [after.get(name) for name in untouched] == [before.get(name) for name in untouched]
+    entry = only()
+    assert entry.state == "done" and entry.changes["given_name"][1] == "Zora" and entry.remote_id == remote_id
+    link = db.session.scalars(select(Link).where(Link.local_id == id_)).one()
+    customer = db.session.scalars(select(Customer).where(Customer.remote_id == remote_id)).one()
+    assert link.base["given_name"] == "zora" and link.version == after["SyncToken"] == customer.version
+    assert link.written_hash == customer.content_hash and link.written_at is not None
+    told = select(TimelineEntry.summary).where(TimelineEntry.contact_id == id_, TimelineEntry.verb == "sent")
+    assert "→ Zora" in db.session.scalars(told).one()
+    line = db.session.scalars(select(SyncLogEntry).where(SyncLogEntry.event == "sent")).one()
+    assert (line.direction, line.outcome, line.attempt, line.contact_id) == ("out", "done", 1, id_)
+    assert "GivenName" in line.details["request"]["fields"] and "Zora" not in str(line.details)
+    assert sync.send(imported.id) == 0
+
+
+def test_phones_and_emails_go_to_their_fields_and_a_cleared_one_is_cleared(
+    imported: Connection, sandbox: Served
+) -> None:
+    id_, remote_id = linked_contact(imported.id, Contact.phone != "", Contact.email != "")
+    edit(id_, lines={"phone": [Entry("phone", "(816) 555-0142"), Entry("phone", "816-555-0143", "mobile")],
+                     "email": []})  # fmt: skip
+    sync.send(imported.id)
+    after = there(sandbox, remote_id)
+    assert after["PrimaryPhone"]["FreeFormNumber"] == "(816) 555-0142"
+    assert after["Mobile"]["FreeFormNumber"] == "816-555-0143"
+    assert not after.get("PrimaryEmailAddr", {}).get("Address")
+
+
+def test_another_spelling_of_the_same_is_no_change(imported: Connection) -> None:
+    id_, _ = linked_contact(imported.id, Contact.website == "")
+    edit(id_, {"website": "http://same.example/"})
+    sync.send(imported.id)
+    edit(id_, {"website": "https://same.example"})
+    assert len(entries()) == 1
+
+
+def test_edits_before_it_is_sent_are_one_call(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    sandbox.sandbox.counters.reset()
+    for number in range(4):
+        edit(id_, {"company_name": f"Company {number}", "given_name": f"Given {number}"})
+    sync.send(imported.id)
+    assert calls(sandbox).get("batch") == 1 and calls(sandbox).get("coreplus") == 0
+    assert there(sandbox, remote_id)["CompanyName"] == "Company 3" and len(entries()) == 1
+
+
+def test_a_contact_is_created_there_only_when_somebody_asks(imported: Connection, sandbox: Served) -> None:
+    [lead, wanted] = new_contacts("Nobody Asked", "Quentin Fresh", phones=("8165550101", "8165550102"),
+                                  email="q@fresh.example", street="1 Main St", city="Liberty", region="MO")  # fmt: skip
+    edit(lead, {"city": "Kansas City"})
+    assert entries() == []
+    assert ask(imported.id, [wanted]) == 1
+    sync.send(imported.id)
+    [made] = named(sandbox, "Quentin Fresh")
+    assert made["PrimaryEmailAddr"]["Address"] == "q@fresh.example" and made["BillAddr"]["City"] == "Liberty"
+    assert made["AlternatePhone"]["FreeFormNumber"] == "8165550102" and not named(sandbox, "Nobody Asked")
+    link = db.session.scalars(select(Link).where(Link.local_id == wanted)).one()
+    customer = db.session.scalars(select(Customer).where(Customer.remote_id == made["Id"])).one()
+    assert (customer.match_state, customer.contact_id, link.remote_id) == ("linked", wanted, made["Id"])
+    assert db.session.scalars(select(Match).where(Match.contact_id == wanted)).one().rule == "created_there"
+    assert db.session.get_one(Contact, wanted).link_state == "linked"
+    run_import(imported.id)
+    assert db.session.scalar(select(func.count()).where(Link.remote_id == made["Id"])) == 1
+    assert ask(imported.id, [wanted]) == 0 and sync.send(imported.id) == 0
+
+
+def test_an_edit_while_the_create_is_under_way_follows_it(connection: Connection, sandbox: Served) -> None:
+    [id_] = new_contacts("Under Way", city="Here", street="1 Main St")
+    ask(connection.id, [id_])
+    claim = sending._claim(connection.id, now=clock.now())
+    assert claim is not None and sending._freeze(claim, now=clock.now())
+    edit(id_, {"city": "There"})
+    assert [entry.state for entry in entries()] == ["frozen", "pending"]
+    due_now()
+    sync.send(connection.id)
+    assert [entry.state for entry in entries()] == ["done", "done"]
+    [made] = named(sandbox, "Under Way")
+    assert made["BillAddr"]["City"] == "There"
+    assert db.session.get_one(Contact, id_).city == "There"
+
+
+def test_a_thousand_new_customers_cost_34_calls(connection: Connection, sandbox: Served) -> None:
+    ids = new_contacts(*(f"Customer number {number}" for number in range(1000)))
+    ask(connection.id, ids)
+    sandbox.sandbox.counters.reset()
+    while sync.send(connection.id):
+        pass
+    assert db.session.scalar(select(func.count()).where(OutboxEntry.state == "done")) == 1000
+    assert calls(sandbox).get("batch") == 34 and calls(sandbox).get("coreplus") == 0
+
+
+# --- nothing is sent ------------------------------------------------------------------------------------------
+
+
+def test_a_read_only_connection_keeps_everything(imported: Connection, sandbox: Served) -> None:
+    with transaction() as session:
+        session.get_one(Connection, imported.id).read_only = True
+    id_, _ = linked_contact(imported.id)
+    edit(id_, {"given_name": "Zora"})
+    sandbox.sandbox.counters.reset()
+    assert sync.send(imported.id) == 0
+    with transaction():
+        assert sync.tend_outbox(now=clock.now()) == []
+    assert only().state == "pending" and only().attempts == 0 and calls(sandbox) == {}
+
+
+def test_what_has_nothing_left_to_say_is_dropped(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    edit(id_, {"given_name": "Zora"})
+    change_there(sandbox, remote_id, GivenName="Zora", MiddleName="")
+    run_import(imported.id)
+    sandbox.sandbox.counters.reset()
+    sync.send(imported.id)
+    assert only().state == "dropped" and calls(sandbox) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"), [("Smith: Kitchen", "bad_name"), ("\N{GRINNING FACE}", "no_name"), ("x" * 501, "too_long")]
+)
+def test_preflight_parks_without_a_call(connection: Connection, sandbox: Served, name: str, cause: str) -> None:
+    [id_] = new_contacts(name[:500])
+    with transaction() as session:
+        sync.ask_create(session, [id_], connection.id, actor=PERSON, now=clock.now())
+        if len(name) > 500:
+            session.scalars(select(OutboxEntry)).one().options = {"display_name": name}
+    sandbox.sandbox.counters.reset()
+    sync.send(connection.id)
+    assert (only().state, only().cause, only().evidence["field"]) == ("parked", cause, "display_name")
+    assert calls(sandbox) == {}
+
+
+# --- trouble on the way ---------------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_makes_no_second_customer(connection: Connection, sandbox: Served) -> None:
+    ask(connection.id, new_contacts("Lost Answer"))
+    sandbox.sandbox.script.set([{"action": "drop_after", "path": "/batch"}])
+    sync.send(connection.id)
+    entry = only()
+    key, body = entry.request_key, entry.body
+    assert entry.state == "frozen" and entry.failures == 1 and entry.available_at > clock.now()
+    assert len(named(sandbox, "Lost Answer")) == 1
+    assert sync.send(connection.id) == 0
+    due_now()
+    sync.send(connection.id)
+    assert len(named(sandbox, "Lost Answer")) == 1
+    assert (only().state, only().request_key, only().body) == ("done", key, body)
+
+
+def test_a_worker_killed_after_freezing_or_before_settling_loses_and_doubles_nothing(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    ask(connection.id, new_contacts("Killed Once", "Killed Twice"))
+    for place in ((sending, "_ask"), (settling, "settle")):
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(*place, killed)
+            sync.send(connection.id)
+        [key] = {entry.request_key for entry in entries(state="frozen")}
+        assert sync.send(connection.id) == 0  # held by the lease
+        due_now()
+    sync.send(connection.id)
+    assert [entry.state for entry in entries()] == ["done", "done"]
+    assert {entry.request_key for entry in entries()} == {key}
+    assert len(named(sandbox, "Killed Once")) == len(named(sandbox, "Killed Twice")) == 1
+
+
+def test_an_answer_lost_long_ago_is_looked_for_before_it_is_repeated(connection: Connection, sandbox: Served) -> None:
+    ask(connection.id, new_contacts("Long Ago", "Never Came"))
+    sandbox.sandbox.script.set([{"action": "drop_after", "path": "/batch"}])
+    sync.send(connection.id)
+    [made] = named(sandbox, "Long Ago")
+    with transaction() as session:
+        entry = session.scalars(select(OutboxEntry).order_by(OutboxEntry.id.desc())).first()
+        assert entry is not None
+        contact = session.get_one(Contact, entry.local_id)
+        contact.display_name = "Came Later"
+        entry.changes = {"display_name": ["", "Never Came, Really"]}
+    due_now(failures=6)
+    sync.send(connection.id)
+    first, second = entries()
+    assert (first.state, first.remote_id) == ("done", made["Id"])
+    assert second.state == "done" and second.generation == 2 and len(named(sandbox, "Came Later")) == 1
+
+
+def test_a_stale_version_is_read_again_merged_and_sent(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    change_there(sandbox, remote_id, CompanyName="Theirs Ltd")
+    edit(id_, {"given_name": "Zora"})
+    sync.send(imported.id)
+    after = there(sandbox, remote_id)
+    assert (after["GivenName"], after["CompanyName"]) == ("Zora", "Theirs Ltd")
+    entry = only()
+    assert (entry.state, entry.generation, entry.rounds) == ("done", 2, 1)
+    assert db.session.get_one(Contact, id_).company_name == "Theirs Ltd"
+
+
+def test_a_record_that_changes_each_time_is_parked_in_the_end(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    edit(id_, {"given_name": "Zora"})
+
+    def busy(connection_id: int, **how: Any) -> Any:
+        change_there(sandbox, remote_id, Notes=f"edited at {clock.now().isoformat()}")
+        return sending._books()(connection_id, **how)
+
+    sync.send(imported.id, open_books=busy)
+    assert (only().state, only().cause, only().rounds) == ("parked", "stale", 3)
+
+
+def test_an_edit_meanwhile_takes_over_what_could_not_be_sent(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    change_there(sandbox, remote_id, Notes="moves the version")
+    edit(id_, {"given_name": "Zora"})
+    claim = sending._claim(imported.id, now=clock.now())
+    assert claim is not None and sending._freeze(claim, now=clock.now())
+    edit(id_, {"company_name": "Zora Ltd"})
+    due_now()
+    sync.send(imported.id)
+    assert [entry.state for entry in entries()] == ["dropped", "done"]
+    after = there(sandbox, remote_id)
+    assert (after["GivenName"], after["CompanyName"]) == ("Zora", "Zora Ltd")
+
+
+def test_one_bad_item_stops_none_of_the_other_29(connection: Connection, sandbox: Served) -> None:
+    ids = new_contacts(*(f"Batch {number}" for number in range(29)), "Batch 7")
+    ask(connection.id, ids)
+    sandbox.sandbox.counters.reset()
+    sync.send(connection.id)
+    assert [entry.state for entry in entries()].count("done") == 29 and calls(sandbox).get("batch") == 1
+    bad = only(state="parked")
+    assert bad.cause == "duplicate_name" and bad.trace_id and bad.error_code == "6240"
+    assert [holder["name"] for holder in bad.evidence["holders"]] == ["Batch 7"]
+
+
+def test_settling_trouble_of_one_undoes_no_other(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = new_contacts("Fine One", "Cursed", "Fine Two")
+    ask(connection.id, ids)
+    finish = settling._finish
+
+    def cursed(work: Any, answer: Any, *more: Any) -> None:
+        if answer.entry.local_id == ids[1]:
+            raise ZeroDivisionError
+        finish(work, answer, *more)
+
+    monkeypatch.setattr(settling, "_finish", cursed)
+    sync.send(connection.id)
+    assert [entry.state for entry in entries()] == ["done", "frozen", "done"]
+    for _ in range(2):
+        due_now()
+        sync.send(connection.id)
+    bad = only(local_id=ids[1])
+    assert (bad.state, bad.cause) == ("parked", "our_error") and "ZeroDivisionError" in bad.evidence["traceback"]
+    assert db.session.scalar(select(func.count()).where(Link.local_id == ids[1])) == 0
+
+
+def test_a_body_that_cannot_be_made_stops_no_other(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from crm.services.sync.kinds import customer
+
+    prepared = customer._prepared
+
+    def cursed(batch: Any, entry: OutboxEntry, *more: Any) -> Any:
+        if entry.local_id == ids[1]:
+            raise ZeroDivisionError
+        return prepared(batch, entry, *more)
+
+    monkeypatch.setattr(customer, "_prepared", cursed)
+    ids = new_contacts("Fine One", "Cursed", "Fine Two")
+    ask(connection.id, ids)
+    for _ in range(3):
+        sync.send(connection.id)
+        due_now()
+    assert [entry.state for entry in entries()] == ["done", "parked", "done"]
+    assert len(named(sandbox, "Fine One")) == len(named(sandbox, "Fine Two")) == 1
+
+
+def test_throttled_calls_slow_the_company_and_lose_nothing(connection: Connection, sandbox: Served) -> None:
+    ask(connection.id, new_contacts("Slowly"))
+    sandbox.sandbox.script.set([{"action": "throttle", "path": "/batch"}])
+    sync.send(connection.id)
+    held = db.session.get_one(Connection, connection.id, populate_existing=True).held_until
+    assert held is not None and held > clock.now() + timedelta(seconds=30) and only().state == "frozen"
+    due_now()
+    sandbox.sandbox.counters.reset()
+    assert sync.send(connection.id) == 0 and calls(sandbox) == {}
+    assert sync.send(connection.id, clock=lambda: held + timedelta(seconds=1)) == 1
+    assert only().state == "done"
+
+
+def test_a_revoked_grant_leaves_entries_untouched(imported: Connection, sandbox: Served) -> None:
+    id_, _ = linked_contact(imported.id)
+    edit(id_, {"given_name": "Zora"})
+    sandbox.sandbox.authority.revoke_all()
+    with transaction() as session:
+        session.get_one(Connection, imported.id).access_expires_at = clock.now()
+    sync.send(imported.id)
+    assert db.session.get_one(Connection, imported.id, populate_existing=True).state == "needs_reconnect"
+    assert only().failures == 0 and only().cause == "" and only().state in ("pending", "frozen")
+    due_now()
+    assert sync.send(imported.id) == 0
+
+
+def test_two_senders_at_once_send_everything_once(app: Flask, connection: Connection, sandbox: Served) -> None:
+    ask(connection.id, new_contacts(*(f"Shared {number}" for number in range(90))))
+    sandbox.sandbox.counters.reset()
+    sandbox.sandbox.script.set([{"action": "latency", "seconds": 0.1, "count": None, "path": "/batch"}])
+
+    def work() -> None:
+        with app.app_context():
+            sync.send(connection.id)
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert {entry.state for entry in entries()} == {"done"} and {entry.attempts for entry in entries()} == {1}
+    assert calls(sandbox).get("batch") == 3
+    assert db.session.scalar(select(func.count()).select_from(Link)) == 90
+
+
+# --- a person decides -----------------------------------------------------------------------------------------
+
+
+def test_a_name_that_a_vendor_has_is_parked_with_the_vendor_and_a_free_name(
+    connection: Connection, sandbox: Served
+) -> None:
+    vendor = _make(sandbox, "vendor", DisplayName="Shared Name")
+    [id_] = new_contacts("Shared Name", city="Liberty")
+    ask(connection.id, [id_])
+    sync.send(connection.id)
+    entry = only()
+    assert (entry.state, entry.cause) == ("parked", "duplicate_name")
+    [holder] = entry.evidence["holders"]
+    assert (holder["kind"], holder["remote_id"], holder["adoptable"]) == ("vendor", vendor, False)
+    assert entry.evidence["suffix"] == "Shared Name (Liberty)"
+    with transaction():
+        parked.use_name(entry.id, entry.evidence["suffix"], actor=PERSON, now=clock.now())
+    sync.send(connection.id)
+    assert only().state == "done" and len(named(sandbox, "Shared Name (Liberty)")) == 1
+    edit(id_, {"city": "Gladstone"})
+    sync.send(connection.id)
+    [made] = named(sandbox, "Shared Name (Liberty)")
+    assert made["BillAddr"]["City"] == "Gladstone"
+    assert db.session.get_one(Contact, id_).display_name == "Shared Name"
+
+
+def test_a_customer_that_has_the_name_can_be_adopted(connection: Connection, sandbox: Served) -> None:
+    remote_id = _make(sandbox, "customer", DisplayName="Already There", CompanyName="There Ltd")
+    [id_] = new_contacts("already there", city="Liberty", street="1 Main St")
+    ask(connection.id, [id_])
+    sync.send(connection.id)
+    entry = only()
+    [holder] = entry.evidence["holders"]
+    assert entry.cause == "duplicate_name" and (holder["remote_id"], holder["adoptable"]) == (remote_id, True)
+    with transaction():
+        parked.adopt(entry.id, remote_id, actor=PERSON, now=clock.now())
+    sync.send(connection.id)
+    assert only().state in ("done", "dropped")
+    assert db.session.scalars(select(Link).where(Link.local_id == id_)).one().remote_id == remote_id
+    assert db.session.get_one(Contact, id_).company_name == "There Ltd"
+
+
+def test_a_name_in_the_mirror_costs_no_call(imported: Connection, sandbox: Served) -> None:
+    _, remote_id = linked_contact(imported.id)
+    name = there(sandbox, remote_id)["DisplayName"]
+    ask(imported.id, new_contacts(name.upper()))
+    sandbox.sandbox.counters.reset()
+    sync.send(imported.id)
+    assert only(state="parked").evidence["holders"][0]["remote_id"] == remote_id and calls(sandbox) == {}
+
+
+def test_editing_the_contact_mends_what_is_parked(connection: Connection, sandbox: Served) -> None:
+    [id_] = new_contacts("Colon: Not Allowed")
+    ask(connection.id, [id_])
+    sync.send(connection.id)
+    assert only().state == "parked"
+    edit(id_, {"display_name": "Colon Not Allowed"})
+    assert (only().state, only().cause, only().operation) == ("pending", "", "create")
+    sync.send(connection.id)
+    assert only().state == "done" and len(named(sandbox, "Colon Not Allowed")) == 1
+
+
+def test_skipping_is_reversible_and_one_cause_is_mended_together(connection: Connection) -> None:
+    ids = new_contacts("One: two", "Three: four")
+    ask(connection.id, ids)
+    sync.send(connection.id)
+    first, second = entries(state="parked")
+    with transaction():
+        parked.skip(first.id, actor=PERSON, now=clock.now())
+    edit(first.local_id, {"city": "Liberty"})
+    assert only(id=first.id).state == "skipped" and "address" in only(id=first.id).fields
+    with transaction():
+        parked.unskip(first.id, actor=PERSON, now=clock.now())
+        assert parked.retry_cause(connection.id, "bad_name", actor=PERSON, now=clock.now()) == 1
+    assert {entry.state for entry in entries()} == {"pending"}
+    sync.send(connection.id)
+    with transaction():
+        parked.drop(second.id, actor=PERSON, now=clock.now())
+    assert only(id=second.id).state == "dropped"
+
+
+def test_a_customer_made_inactive_there_is_made_active_again_and_gets_the_edit(
+    imported: Connection, sandbox: Served
+) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    change_there(sandbox, remote_id, Active=False)
+    run_import(imported.id)
+    edit(id_, {"given_name": "Zora"})
+    with transaction() as session:
+        outbox.note(session, imported.id, "customer", id_, operation="update", fields=["given_name"],
+                    trigger="person", actor=PERSON, now=clock.now())  # fmt: skip
+    sync.send(imported.id)
+    entry = only()
+    assert (entry.state, entry.cause) == ("parked", "inactive")
+    with transaction():
+        parked.reactivate(entry.id, actor=PERSON, now=clock.now())
+    sync.send(imported.id)
+    after = there(sandbox, remote_id)
+    assert after["Active"] is True and after["GivenName"] == "Zora"
+    assert db.session.get_one(Contact, id_, populate_existing=True).link_state == "linked"
+
+
+def test_admins_are_told_of_what_is_parked_for_an_hour(connection: Connection) -> None:
+    ask(connection.id, new_contacts("One: two"))
+    sync.send(connection.id)
+    for minutes, number in ((30, 0), (61, 1)):
+        with transaction():
+            sync.tell_parked(now=clock.now() + timedelta(minutes=minutes))
+        assert db.session.scalar(select(func.count()).where(Notice.topic == "parked")) == number
+    entry = only()
+    with transaction():
+        parked.drop(entry.id, actor=PERSON, now=clock.now())
+        sync.tell_parked(now=clock.now() + timedelta(minutes=62))
+    assert db.session.scalars(select(Notice)).one().settled_at is not None
+
+
+def _make(served: Served, entity: str, **fields: Any) -> str:
+    import requests
+
+    tokens = served.connect()
+    answer = requests.post(
+        f"{served.url}/v3/company/{served.realm}/{entity}",
+        json=fields,
+        headers={"Authorization": f"Bearer {tokens.access}", "Accept": "application/json"},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    return str(next(iter(answer.json().values()))["Id"])
