@@ -78,7 +78,7 @@ def make_of_contacts() -> Any:
 @requires("connections.manage")
 def undo_entry() -> Any:
     with transaction():
-        plan = plans.ask_undo(entry_id=_number(request.form, "entry"), actor=actor(), now=clock.now())
+        plan = plans.ask_undo(entry_id=_number(request.form, "entry_id"), actor=actor(), now=clock.now())
     return go("plans.show", plan_id=plan.id)
 
 
