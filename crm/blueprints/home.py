@@ -7,8 +7,9 @@ from typing import Any
 from flask import Blueprint, current_app, render_template, request, url_for
 from flask_login import current_user
 
+from crm import clock
 from crm.navigation import navigation
-from crm.queries import home
+from crm.queries import engine, home
 from crm.security import may, requires
 from crm.web import page
 
@@ -19,6 +20,7 @@ blueprint = Blueprint("home", __name__)
 @requires("signed_in")
 def index() -> Any:
     standing = home.standing()
+    admin = may(current_user, "connections.manage")
     rep = current_user.role == "rep"
     return render_template(
         "home/index.html",
@@ -27,9 +29,16 @@ def index() -> Any:
         late=home.most_overdue(current_user.id if rep and home.owned(current_user.id) else None),
         proposals=home.best_proposals() if may(current_user, "matches.decide") else [],
         changes=home.recent_changes(),
-        notices=home.notices() if may(current_user, "connections.manage") else [],
-        steps=_steps(standing) if may(current_user, "connections.manage") else [],
+        notices=home.notices() if admin else [],
+        steps=_steps(standing) if admin else [],
+        companies=_companies() if admin else [],
     )
+
+
+def _companies() -> list[engine.Standing]:
+    """Whether each company is in step; the first steps speak for one that was never read."""
+    budget = current_app.extensions["settings"].quickbooks_monthly_calls
+    return [one for one in engine.standings(now=clock.now(), budget=budget) if "customer" in one.read_at]
 
 
 def _steps(standing: home.Standing) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from flask.testing import FlaskClient
 
+from crm import clock
 from crm.db import transaction
-from crm.models import Customer, SyncRun
+from crm.models import Customer, Notice, SyncRun
+from tests.engine_rows import add, company, contact, entry, sweep
 from tests.flows.imports import opened, run_import
 from tests.services.test_sync_matching import Books, connection, customer, have  # noqa: F401
 
@@ -37,3 +39,25 @@ def test_the_first_steps_do_not_come_back_while_a_later_import_runs(
         session.add(SyncRun(connection_id=connection.id, trigger="person", requested_by="a", resources=run.resources,
                             state="running", step="customer", created_at=run.created_at))  # fmt: skip
     assert "Getting started" not in client.get("/").text
+
+
+def test_an_admin_reads_in_one_line_whether_the_company_is_in_step(client: FlaskClient, sign_in) -> None:
+    books = company()
+    sweep(books)
+    sign_in("admin")
+    page = client.get("/").text
+    assert ">In step</span>" in page and 'href="/sync"' in page
+    entry(books, contact(), "parked")
+    assert ">Something waits for you</span>" in client.get("/").text
+    sign_in("rep")
+    assert "Something waits for you" not in client.get("/").text
+
+
+def test_each_notice_leads_to_where_it_is_mended(client: FlaskClient, sign_in) -> None:
+    books = company()
+    for topic in ("parked", "webhooks_silent", "budget_short", "needs_reconnect", "proof_different"):
+        add(Notice(connection_id=books, topic=topic, level="warning", text=f"About {topic}.", created_at=clock.now()))
+    sign_in("admin")
+    page = client.get("/").text
+    for path in ("/sync/outbox?tab=parked", "/sync/deliveries", "/sync/settings", "/integrations", "/sync/proofs"):
+        assert f'href="{path}"' in page, path

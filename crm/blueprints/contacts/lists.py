@@ -16,7 +16,7 @@ from crm.domain.contact_files import EXPORT, export_row
 from crm.domain.contact_filters import BALANCES, SINCE, Filters
 from crm.domain.contacts import LINK_STATES, TYPES
 from crm.exports import csv_response
-from crm.queries import contact_page, contacts
+from crm.queries import contact_page, contacts, sync_badges
 from crm.security import may, requires
 from crm.services import contact_views
 from crm.services import contacts as service
@@ -39,6 +39,7 @@ def index() -> Any:
     opened = request.args.get("open", "")
     values: dict[str, Any] = {
         "page": found,
+        "badges": sync_badges.of_page([(row.id, row.link_state) for row in found.rows]),
         "filters": filters,
         "choices": _choices(),
         "orders": ORDERS,

@@ -12,7 +12,7 @@ from crm.blueprints.contacts import blueprint
 from crm.db import transaction
 from crm.domain import contact_filters
 from crm.domain.errors import Invalid, NotFound
-from crm.queries import contact_page
+from crm.queries import contact_page, sync_badges
 from crm.security import requires
 from crm.services import contacts as service
 from crm.web import go, is_fragment
@@ -63,6 +63,17 @@ def details(contact_id: int) -> Any:
     if not is_fragment():
         return go("contacts.show", contact_id=contact_id)
     return render_template("contacts/_details.html", view=view_of(contact_id))
+
+
+@blueprint.get("/<int:contact_id>/sync-badge")
+@requires("contacts.read")
+def sync_badge(contact_id: int) -> Any:
+    if not is_fragment():
+        return go("contacts.show", contact_id=contact_id)
+    found = sync_badges.one(contact_id)
+    if found is None:
+        raise NotFound(MISSING)
+    return render_template("contacts/_sync_badge.html", contact_id=contact_id, sync=found)
 
 
 @blueprint.post("/<int:contact_id>/archive")
