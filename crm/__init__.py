@@ -68,6 +68,7 @@ def _register_blueprints(app: Flask) -> None:
         api_keys,
         audit,
         auth,
+        conflicts,
         contact_imports,
         contacts,
         deliveries,
@@ -88,8 +89,8 @@ def _register_blueprints(app: Flask) -> None:
     )
 
     modules = (
-        api, api_keys, audit, auth, contact_imports, contacts, deliveries, engine, health, home, integrations,
-        matches, oauth, outbox, plans, proofs, sync_log, sync_runs, sync_settings, users, webhooks,
+        api, api_keys, audit, auth, conflicts, contact_imports, contacts, deliveries, engine, health, home,
+        integrations, matches, oauth, outbox, plans, proofs, sync_log, sync_runs, sync_settings, users, webhooks,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)

@@ -33,6 +33,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "money.read": frozenset(ROLES),
     "proofs.read": frozenset({"admin", "bookkeeper"}),
     "matches.decide": frozenset({"admin", "rep"}),
+    "conflicts.decide": frozenset({"admin", "rep"}),
     "connections.manage": frozenset({"admin"}),
     "users.manage": frozenset({"admin"}),
     "api_keys.manage": frozenset({"admin"}),

@@ -1,8 +1,10 @@
-"""The words of conflicts: their states, reasons and choices, and the mark by which a page sees that one has moved."""
+"""The words of conflicts: their states, reasons and choices; the mark by which a page sees that one has moved."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from difflib import SequenceMatcher
 
 from crm.domain.policies import OURS, QUICKBOOKS
 
@@ -19,3 +21,11 @@ RULES: dict[str, str] = {"ours": OURS, "theirs": QUICKBOOKS}
 def mark_of(ours: str, theirs: str) -> str:
     """The same as long as both values are: a decision sends back the mark of what the person saw."""
     return hashlib.sha256(f"{ours}\n\x1f{theirs}".encode()).hexdigest()[:16]
+
+
+def differing_parts(text: str, other: str) -> list[tuple[str, bool]]:
+    """The text in pieces, each with whether the other text has something else there; case makes no difference."""
+    mine, theirs = (re.findall(r"\S+\s*", one) for one in (text, other))
+    bare = [[word.strip().casefold() for word in words] for words in (mine, theirs)]
+    pieces = SequenceMatcher(None, *bare, autojunk=False).get_opcodes()
+    return [("".join(mine[start:end]), how != "equal") for how, start, end, _, _ in pieces if end > start]

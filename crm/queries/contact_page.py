@@ -17,22 +17,21 @@ from sqlalchemy import and_, func, literal, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
 from crm.db import db
-from crm.domain import shared_fields
 from crm.domain.documents import days_late, estimate_state, invoice_state
-from crm.domain.phones import region_of
 from crm.models import (
     Connection,
     Contact,
     ContactPoint,
     Customer,
     Document,
-    Link,
     Match,
     MoneyFacts,
     Note,
     Payment,
     TimelineEntry,
 )
+from crm.queries import contact_differences
+from crm.queries.contact_differences import Difference
 
 TABS: dict[str, str] = {
     "estimate": "Quotes",
@@ -85,8 +84,8 @@ class ContactView:
     """The decision first, then those that wait or were turned down."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of documents per key of TABS."""
-    differences: list[tuple[str, str]] = field(default_factory=list)
-    """What QuickBooks says otherwise: (field in words, its value there or "nothing")."""
+    differences: list[Difference] = field(default_factory=list)
+    """What QuickBooks says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def show(contact_id: int) -> ContactView | None:
     company = _company(connection_id) if connection_id else None
     return ContactView(
         found, money, company, linked, _tree(linked, jobs[:MAX_JOBS]), len(jobs) > MAX_JOBS, matches,
-        _counts(contact_id), _differences(found, linked),
+        _counts(contact_id), contact_differences.of_contact(found, linked),
     )  # fmt: skip
 
 
@@ -244,31 +243,6 @@ def _company(connection_id: int) -> Company:
     id_, name, currency, zone, read_at, state = db.session.execute(query.where(Connection.id == connection_id)).one()
     moments = {kind: datetime.fromisoformat(moment) for kind, moment in read_at.items()}
     return Company(id_, name, currency, zone, moments, state == "connected")
-
-
-def _differences(contact_: Contact, linked: Sequence[Customer]) -> list[tuple[str, str]]:
-    """Every shared field in which a linked customer says something else than the contact."""
-    if not linked:
-        return []
-    query = (
-        select(Link.connection_id, Link.remote_id, Link.base, Connection.country)
-        .join(Connection, Connection.id == Link.connection_id)
-        .where(Link.kind == "customer", Link.local_id == contact_.id)
-    )
-    found = {(row.connection_id, row.remote_id): row for row in db.session.execute(query)}
-    told: list[tuple[str, str]] = []
-    for customer in linked:
-        link = found.get((customer.connection_id, customer.remote_id))
-        if link is None or customer.gone_at is not None:
-            continue
-        region = region_of(link.country)
-        theirs = shared_fields.read(customer.record, region)
-        lines = shared_fields.lines_here(contact_, contact_.points, region)
-        merged = shared_fields.compare(link.base, contact_, lines, theirs)
-        other = {*merged.taken, *merged.sent, *merged.asked, *merged.differing}
-        titles = shared_fields.TITLES
-        told += [(titles[name], theirs.shown(name) or "nothing") for name in titles if name in other]
-    return told
 
 
 def _counts(contact_id: int) -> dict[str, int]:

@@ -36,7 +36,7 @@ def entries(verb: str) -> list[str]:
 def says() -> list[str]:
     view = contact_page.show(only().id)
     assert view is not None
-    return [f"{title} {text}" for title, text in view.differences]
+    return [f"{one.title} {one.theirs}" for one in view.differences]
 
 
 def edit(lines: dict[str, list[str]] | None = None, **values: str) -> None:

@@ -154,6 +154,7 @@
   // Keys. Single letters are silent while typing and inside dialogs.
   let went = 0;
   const current = () => document.activeElement.closest("[data-card]") ?? document.activeElement;
+  const keyed = (key) => current().matches("[data-card]") && one(`[data-key="${CSS.escape(key)}"]`, current());
   const step = (by) => {
     const links = all("main tbody .person-name[href], main [data-row-link], main [data-card]");
     links[Math.min(Math.max(links.indexOf(current()) + by, 0), links.length - 1)]?.focus();
@@ -177,9 +178,9 @@
     if (link) { event.preventDefault(); link.click(); }
     else if (event.key === "/") { event.preventDefault(); const search = one("#search"); search?.focus(); search?.select(); }
     else if (event.key === "?") open("help");
+    else if (keyed(event.key)) { event.preventDefault(); keyed(event.key).click(); }
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
-    else if (current().matches("[data-card]")) one(`[data-key="${CSS.escape(event.key)}"]`, current())?.click();
   });
 
   all("[data-toast]").forEach(tend);

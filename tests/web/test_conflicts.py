@@ -1,0 +1,182 @@
+"""The conflict desk: list, one conflict, decisions by plain forms, rules by admins, and the contact's own box."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from crm import clock
+from crm.db import db, transaction
+from crm.models import Conflict, Connection, Contact, OutboxEntry
+from crm.services import conflicts
+from tests.services.test_conflicts import KIM, NOON, there
+from tests.services.test_sync_matching import connection, customer, have, import_  # noqa: F401
+
+PEOPLE = [customer(n, name, phone=f"816555010{n}", website=f"{name.split()[0].lower()}.example")
+          for n, name in enumerate(("Amy Fox", "Bea Wolf", "Cid Hare"), 1)]  # fmt: skip
+
+
+@pytest.fixture
+def emptied(connection: Connection) -> dict[str, int]:  # noqa: F811
+    """Three contacts whose phone was emptied there; by name, the conflict about it."""
+    import_(connection, *PEOPLE)
+    import_(connection, *(replace(one, phones=(), origin=replace(one.origin, updated_at=NOON)) for one in PEOPLE))
+    query = select(Contact.display_name, Conflict.id).join(Contact, Contact.id == Conflict.local_id)
+    return dict(db.session.execute(query).tuples().all())
+
+
+def states() -> list[str]:
+    db.session.remove()
+    return sorted(db.session.scalars(select(Conflict.state)).all())
+
+
+def test_the_list_is_searched_filtered_sorted_and_downloaded(
+    client: FlaskClient, sign_in, emptied: dict[str, int]
+) -> None:
+    sign_in("rep")
+    page = client.get("/sync/conflicts").text
+    assert all(name in page for name in emptied) and "3 conflicts" in page
+    found = client.get("/sync/conflicts?q=wolf&field=phone&reason=emptied").text
+    assert "Bea Wolf" in found and "Amy Fox" not in found
+    assert "Nothing found" in client.get("/sync/conflicts?field=email").text
+    ordered = client.get("/sync/conflicts?sort=-name").text
+    assert ordered.index("Cid Hare") < ordered.index("Bea Wolf") < ordered.index("Amy Fox")
+    rows = list(csv.DictReader(io.StringIO(client.get("/sync/conflicts/conflicts.csv?q=wolf").text.lstrip("\ufeff"))))
+    assert [(row["Contact"], row["Field"], row["Here"], row["QuickBooks"]) for row in rows] == [
+        ("Bea Wolf", "phone", "8165550102", ""),
+    ]  # fmt: skip
+    assert "Nothing here yet" in client.get("/sync/conflicts?state=settled").text
+
+
+def test_an_empty_desk_says_so(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    assert "Nothing to decide" in client.get("/sync/conflicts").text
+
+
+def test_one_conflict_shows_the_three_sides_and_its_keys(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:
+    sign_in("rep")
+    page = client.get(f"/sync/conflicts/{emptied['Bea Wolf']}?sort=name").text
+    for text in (
+        "As agreed",
+        "Here",
+        "QuickBooks",
+        "8165550102",
+        "2 of 3",
+        "It was emptied in QuickBooks",
+        "data-card",
+    ):
+        assert text in page, text
+    for key, target in (("k", emptied["Amy Fox"]), ("j", emptied["Cid Hare"])):
+        assert re.search(rf'href="/sync/conflicts/{target}\?sort=name"[^>]*data-key="{key}"', page)
+    assert all(f'data-key="{key}"' in page for key in "12e")
+    assert "Always do this" not in page, "rules are for admins"
+
+
+def test_after_a_decision_the_next_one_comes(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:
+    sign_in("rep")
+    answer = client.post(f"/sync/conflicts/{emptied['Amy Fox']}?sort=name", data={"choice": "ours"})
+    assert (answer.status_code, answer.location) == (303, f"/sync/conflicts/{emptied['Bea Wolf']}?sort=name")
+    assert (
+        "Phone: 8165550101 stays here and is sent to QuickBooks, where it was nothing."
+        in client.get(answer.location).text
+    )
+    client.post(f"/sync/conflicts/{emptied['Cid Hare']}", data={"choice": "theirs"})
+    last = client.post(f"/sync/conflicts/{emptied['Bea Wolf']}", data={"choice": "theirs"})
+    assert last.location == "/sync/conflicts" and states() == ["resolved"] * 3
+    assert "Nothing to decide" in client.get("/sync/conflicts").text
+    decided = client.get(f"/sync/conflicts/{emptied['Amy Fox']}").text
+    assert "Kept ours: 8165550101" in decided and 'name="choice"' not in decided
+
+
+def test_a_value_by_hand_and_one_that_cannot_be_kept(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:
+    sign_in("rep")
+    id_ = emptied["Amy Fox"]
+    assert 'name="value"' in client.get(f"/sync/conflicts/{id_}?edit=1").text
+    refused = client.post(f"/sync/conflicts/{id_}", data={"choice": "edited", "value": "816 555 0999\nnonsense"})
+    assert refused.status_code == 422
+    assert "“nonsense” is not a phone number" in refused.text and "816 555 0999" in refused.text
+    assert client.post(f"/sync/conflicts/{id_}", data={"choice": "edited", "value": "816 555 0999"}).status_code == 303
+    db.session.remove()
+    assert db.session.scalars(select(Contact.phone).where(Contact.display_name == "Amy Fox")).one() == "816 555 0999"
+    assert client.post(f"/sync/conflicts/{emptied['Bea Wolf']}", data={"choice": "both"}).status_code == 422
+
+
+def test_what_was_decided_or_moved_meanwhile_is_a_409_with_what_stands_now(
+    client: FlaskClient, sign_in, emptied: dict[str, int]
+) -> None:
+    sign_in("rep")
+    id_ = emptied["Amy Fox"]
+    moved = client.post(f"/sync/conflicts/{id_}", data={"choice": "theirs", "seen": "another"})
+    assert moved.status_code == 409 and "Changed meanwhile" in moved.text and states() == ["open"] * 3
+    with transaction():
+        conflicts.resolve(id_, "ours", actor=KIM, now=clock.now())
+    late = client.post(f"/sync/conflicts/{id_}", data={"choice": "theirs"})
+    assert late.status_code == 409 and "Kept ours" in late.text
+    assert client.get("/sync/conflicts/999999").status_code == 404
+
+
+def test_many_are_decided_at_once_but_never_more_than_was_seen(
+    client: FlaskClient, sign_in, emptied: dict[str, int]
+) -> None:
+    sign_in("rep")
+    some = [emptied["Amy Fox"], emptied["Bea Wolf"]]
+    assert client.post("/sync/conflicts/bulk", data={"choice": "ours"}).status_code == 422
+    assert client.post("/sync/conflicts/bulk", data={"choice": "ours", "all": "2"}).status_code == 409
+    assert client.post("/sync/conflicts/bulk", data={"choice": "ours", "ids": some}).status_code == 303
+    assert states() == ["open", "resolved", "resolved"]
+    client.post("/sync/conflicts/bulk?field=phone", data={"choice": "theirs", "all": "1"})
+    assert states() == ["resolved"] * 3
+
+
+def test_a_rule_is_an_admins_and_is_said_in_plain_words(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:
+    id_ = emptied["Amy Fox"]
+    sign_in("rep")
+    assert client.post(f"/sync/conflicts/{id_}/always", data={"choice": "theirs"}).status_code == 403
+    sign_in("admin")
+    assert "Phone: what is emptied in QuickBooks is emptied here too" in client.get(f"/sync/conflicts/{id_}").text
+    answer = client.post(f"/sync/conflicts/{id_}/always", data={"choice": "theirs"})
+    assert "2 more decided by it" in client.get(answer.location).text and states() == ["resolved"] * 3
+
+
+def test_a_bookkeeper_sees_the_difference_and_decides_nothing(
+    client: FlaskClient, sign_in, emptied: dict[str, int]
+) -> None:
+    sign_in("bookkeeper")
+    id_ = emptied["Amy Fox"]
+    assert client.get("/sync/conflicts").status_code == 403
+    assert client.post(f"/sync/conflicts/{id_}", data={"choice": "ours"}).status_code == 403
+    contact_id = db.session.scalars(select(Contact.id).where(Contact.display_name == "Amy Fox")).one()
+    page = client.get(f"/contacts/{contact_id}").text
+    assert "QuickBooks says: phone nothing" in page and "/sync/conflicts/" not in page
+    assert states() == ["open"] * 3
+
+
+def test_the_contacts_page_leads_to_the_conflict(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:
+    sign_in("rep")
+    contact_id = db.session.scalars(select(Contact.id).where(Contact.display_name == "Amy Fox")).one()
+    assert f'href="/sync/conflicts/{emptied["Amy Fox"]}"' in client.get(f"/contacts/{contact_id}").text
+
+
+def test_what_differs_since_the_link_is_sent_or_taken_from_the_contacts_page(
+    client: FlaskClient,
+    sign_in,
+    connection: Connection,  # noqa: F811
+) -> None:
+    [id_] = have({"name": "Amy Fox", "email": "amy@fox.example", "company_name": "Amy's Pipes", "website": "a.example"})
+    import_(connection, there())
+    sign_in("rep")
+    page = client.get(f"/contacts/{id_}").text
+    assert "QuickBooks says: company Fox Plumbing" in page and "Send ours" in page
+    sent = client.post(f"/sync/conflicts/contacts/{id_}", data={"field": "company_name", "choice": "ours"})
+    assert (sent.status_code, sent.location) == (303, f"/contacts/{id_}")
+    client.post(f"/sync/conflicts/contacts/{id_}", data={"field": "website", "choice": "theirs"})
+    page = client.get(f"/contacts/{id_}").text
+    assert "Ours is on its way there." in page and "QuickBooks says: website" not in page
+    assert db.session.scalars(select(OutboxEntry.fields)).one().keys() == {"company_name"}
+    assert client.post(f"/sync/conflicts/contacts/{id_}", data={"field": "nose", "choice": "ours"}).status_code == 404
