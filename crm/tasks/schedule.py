@@ -36,4 +36,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "proofs-tend": {"task": "crm.tasks.proofs.tend", "schedule": timedelta(seconds=20)},
     # Each company's nightly proof starts at three in its own zone; often, so that one an import held up soon follows.
     "proofs-nightly": {"task": "crm.tasks.proofs.start_due", "schedule": timedelta(minutes=10)},
+    # Each company says itself how often it is swept (a quarter of an hour by default); a minute late is soon enough.
+    "inbox-ring-sweeps": {"task": "crm.tasks.inbox.ring_sweeps", "schedule": timedelta(minutes=1)},
+    # Raw bodies go after thirty days, settled events after ninety: some hours sooner or later do not matter, but a beat
+    # that is restarted daily must get to it.
+    "inbox-prune": {"task": "crm.tasks.inbox.prune", "schedule": timedelta(hours=6)},
 }

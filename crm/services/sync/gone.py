@@ -4,6 +4,7 @@ A complete scan leaves behind the rows it did not see. `confirm` asks for exactl
 an answer: an id that is still there, or whose body cannot be read, is left alone, and a failed call raises as any
 other, so that the run tries again. Documents and payments are marked `gone_at` and count nowhere; customers turn
 inactive and keep their link. Whatever comes back is taken up by the scan. Costs a call only where something is missing.
+More than half of a kind at once leaves only after a person was asked.
 """
 
 from __future__ import annotations
@@ -11,19 +12,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from crm.db import db, end_reading, table_of
-from crm.models import Customer, Document, Payment, SyncRun
-from crm.services import timeline
+from crm.domain.runs import RESOURCES
+from crm.models import Customer, Document, Notice, Payment, SyncRun
+from crm.services import notices, timeline
+from crm.services.identity_keys import chunks
 from crm.services.sync.bulk import update_by_id
 from crm.services.sync.customers import set_link_states
 from crm.services.sync.enrich import touch
 from crm.services.sync.fetch import Fetch
 from crm.services.sync.links import drop_drafts, refresh_link_states
-from crm.services.sync.work import UNNAMED, Batch, Work
+from crm.services.sync.work import UNNAMED, Batch, Page, Work
 
 PAGE = 100
+FEW = 10
+"""So many may go without a question, whatever their share."""
+MANY = "many_gone"
+"""Topic of the notice, with the kind behind it."""
+BY_PERSON = ("person", "api", "command")
 WORDS = {"invoice": "Invoice", "payment": "Payment", "credit_memo": "Credit memo", "estimate": "Estimate"}
 
 
@@ -38,8 +47,10 @@ def confirm(*kinds: str) -> Callable[[Work, Fetch, str | None], str]:
         end_reading()
         there = _still_there(fetch, kind, unseen)
         with work.page() as page:
-            mark(page, kind, [row for row in unseen if row.remote_id not in there])
             following = [*complete, ""][complete.index(kind) + 1] if kind else ""
+            if kind and not int(after) and _parked(page, kind):
+                return page.reached(f"{following}:0" if following else None)
+            mark(page, kind, [row for row in unseen if row.remote_id not in there])
             if len(unseen) == PAGE:
                 return page.reached(f"{kind}:{unseen[-1].id}", done=len(unseen))
             return page.reached(f"{following}:0" if following else None, done=len(unseen))
@@ -50,11 +61,66 @@ def confirm(*kinds: str) -> Callable[[Work, Fetch, str | None], str]:
 def _unseen(work: Work, kind: str, after: int) -> Sequence[Any]:
     """The next rows that this run's scan did not meet and that are not known to be gone."""
     model = _model(kind)
-    where = [model.connection_id == work.books.id, model.seen_run_id.is_distinct_from(work.run_id)]
-    where += [model.gone_at.is_(None), model.id > after]
-    if model is Document:
-        where.append(Document.kind == kind)
+    where = [*_here(work.books.id, kind), model.seen_run_id.is_distinct_from(work.run_id), model.id > after]
     return db.session.execute(select(*_columns(model)).where(*where).order_by(model.id).limit(PAGE)).all()
+
+
+def _here(connection_id: int, kind: str) -> list[Any]:
+    """Rows of the kind that are not known to be gone."""
+    model = _model(kind)
+    where = [model.connection_id == connection_id, model.gone_at.is_(None)]
+    return [*where, Document.kind == kind] if model is Document else where
+
+
+# --- more than half -------------------------------------------------------------------------------------------
+
+
+def _parked(page: Page, kind: str) -> bool:
+    """Whether so many were not seen that a person must say so: by starting another import after the notice."""
+    model = _model(kind)
+    unseen = select(func.count()).select_from(model).where(
+        *_here(page.books.id, kind), model.seen_run_id.is_distinct_from(page.run_id)
+    )  # fmt: skip
+    number = page.session.scalar(unseen) or 0
+    told = select(Notice.id).where(
+        Notice.connection_id == page.books.id, Notice.topic == f"{MANY}_{kind}", Notice.settled_at.is_(None),
+        Notice.created_at < page.run.created_at,
+    )  # fmt: skip
+    confirmed = page.run.trigger in BY_PERSON and bool(page.session.scalars(told).all())
+    if not confirmed and park_many(page, kind, number):
+        return True
+    notices.settle(page.books.id, f"{MANY}_{kind}", now=page.now)
+    return False
+
+
+def park_many(batch: Batch, kind: str, number: int) -> bool:
+    """Whether that is more than half of a kind, and more than a few: then nothing leaves, and admins are asked.
+
+    It rather looks like another company, or one that was set back, than like somebody's work.
+    """
+    here = select(func.count()).select_from(_model(kind)).where(*_here(batch.books.id, kind))
+    total = batch.session.scalar(here) or 0
+    if number <= FEW or number * 2 <= total:
+        return False
+    word = RESOURCES.get(kind, kind).lower()
+    text = (
+        f"{number:,} of {total:,} {word} are not in QuickBooks any more. Nothing was taken out here, since that may"
+        " be a mistake there. Look into the books first. If it is right, start an import by hand: it takes them out."
+    )
+    notices.post(f"{MANY}_{kind}", batch.books.id, level="danger", text=text, now=batch.now)
+    batch.log("many_gone", text, level="warning", kind=kind, outcome="parked")
+    batch.count("parked_gone", number)
+    return True
+
+
+def still_here(session: Session, connection_id: int, kind: str, remote_ids: Sequence[str]) -> list[str]:
+    """Of these ids those that stand here and are not known to be gone."""
+    model = _model(kind)
+    found: list[str] = []
+    for part in chunks(remote_ids, 500):
+        here = select(model.remote_id).where(*_here(connection_id, kind), model.remote_id.in_(part))
+        found += session.scalars(here.order_by(model.id))
+    return found
 
 
 def _model(kind: str) -> Any:
@@ -81,9 +147,7 @@ def _still_there(fetch: Fetch, kind: str, rows: Sequence[Any]) -> set[str]:
 def rows_of(batch: Batch, kind: str, remote_ids: Sequence[str]) -> Sequence[Any]:
     """The mirrored rows of these ids that are not known to be gone, as `mark` wants them."""
     model = _model(kind)
-    where = [model.connection_id == batch.books.id, model.remote_id.in_(remote_ids), model.gone_at.is_(None)]
-    if model is Document:
-        where.append(Document.kind == kind)
+    where = [*_here(batch.books.id, kind), model.remote_id.in_(remote_ids)]
     return batch.session.execute(select(*_columns(model)).where(*where).order_by(model.id)).all()
 
 

@@ -72,7 +72,7 @@ def settle(batch: Batch, hold: Held, reading: Reading, applied: Applied) -> None
         for event in events:
             said[event.id] = _found(batch, event, key, reading, applied, waits=key[1] in undecided)
     said |= _not_found(batch, lost)
-    contacts = _contacts(batch, hold.by_object)
+    contacts = contacts_of(batch, hold.by_object)
     _write(batch, hold, said, contacts)
     _log(batch, hold, applied, reading, contacts)
 
@@ -87,11 +87,12 @@ def _found(batch: Batch, event: Any, key: Key, reading: Reading, applied: Applie
         return Said("", WAITS, again=batch.now + OURS)
     outcome = applied.outcomes[key]
     if outcome == "changed":
-        return Said(outcome, _told(key, reading, applied))
+        return Said(outcome, sentence(key, reading, applied))
     return Said(outcome, SENTENCES.get(outcome, "It cannot be kept; the sync log says why."))
 
 
-def _told(key: Key, reading: Reading, applied: Applied) -> str:
+def sentence(key: Key, reading: Reading, applied: Applied) -> str:
+    """What happened to an object that changed."""
     record = reading.records[key[0]][key[1]]
     name = getattr(record, "display_name", "") or getattr(record, "name", "")
     number = getattr(record, "number", "") or getattr(record, "reference", "")
@@ -142,7 +143,7 @@ def mark_gone(batch: Batch, kind: str, remote_ids: Sequence[str]) -> list[str]:
 # --- where it is told -----------------------------------------------------------------------------------------
 
 
-def _contacts(batch: Batch, keys: Iterable[Key]) -> dict[Key, int]:
+def contacts_of(batch: Batch, keys: Iterable[Key]) -> dict[Key, int]:
     """At whose page each object is shown."""
     found: dict[Key, int] = {}
     by_kind: dict[str, list[str]] = {}
@@ -174,6 +175,6 @@ def _log(batch: Batch, hold: Held, applied: Applied, reading: Reading, contacts:
     """A line for each object that changed; what went, merged or was refused has its line already."""
     for key, events in hold.by_object.items():
         if applied.outcomes.get(key) == "changed" and key in applied.moved:
-            batch.log("record_changed", _told(key, reading, applied), kind=key[0], remote_id=key[1], outcome="done",
+            batch.log("record_changed", sentence(key, reading, applied), kind=key[0], remote_id=key[1], outcome="done",
                       contact_id=contacts.get(key), attempt=max(event.attempts for event in events) + 1,
                       trigger=trigger_of(events), details={"event": events[-1].id})  # fmt: skip

@@ -1,0 +1,191 @@
+"""The change sweep: every quarter of an hour the books are asked, in one call, what changed since the last time.
+
+It finds what webhooks did not tell, whoever lost it, and brings it in the way `intake` does (`applying`). The row of
+`sweeps` is claimed by compare-and-set on `available_at` and fenced by `attempts`; its cursor is stored together with
+what was applied. It begins where the last full import began, and goes back to one where the books no longer remember:
+after `spec.changes_days`, or where one kind changed more often than an answer holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from crm.bell import ring
+from crm.db import changed, db, end_reading, table_of, transaction
+from crm.domain.delivery import Next, delay, next_step
+from crm.domain.errors import ProviderError
+from crm.models import Connection, Sweep
+from crm.providers.accounting.base import Accounting
+from crm.services.sync import applying, newcomers, sweep_gaps, sweep_start, sweeping
+from crm.services.sync.bulk import INSERTS
+from crm.services.sync.fetch import Fetch
+from crm.services.sync.work import Batch, Books, books_of
+
+log = logging.getLogger(__name__)
+
+OpenBooks = Callable[..., AbstractContextManager[Accounting]]
+TASK = "crm.tasks.inbox.sweep_changes"
+LEASE = timedelta(minutes=10)
+OVERLAP = timedelta(minutes=5)
+"""Asked for again each time: clocks differ, and what was stored there a moment ago may be told late."""
+
+
+class LeaseLost(Exception):
+    """Another worker sweeps this company; what this one was about to store is rolled back."""
+
+
+@dataclass(slots=True)
+class Hold:
+    """A claimed sweep."""
+
+    books: Books
+    provider: str
+    attempt: int
+    since: datetime
+    kinds: list[str]
+    lists_due: bool
+    keeps_cursor: bool
+    """A kind is paused: the cursor stays, so that nothing of it is missed when it goes on."""
+    before: dict[str, int]
+    """Counts of the last sweep."""
+    calls: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def held(self, session: Session) -> Sweep:
+        sweep = session.get(Sweep, self.books.id, with_for_update=True, populate_existing=True)
+        if sweep is None or sweep.attempts != self.attempt:
+            raise LeaseLost(f"the sweep of connection {self.books.id} is no longer held by attempt {self.attempt}")
+        return sweep
+
+
+def run(
+    connection_id: int,
+    *,
+    clock: Callable[[], datetime],
+    open_books: OpenBooks | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> bool:
+    """Sweep the company if that is due and nobody is at it; whether the books were asked and what they said stored."""
+    hold = _claim(connection_id, clock())
+    if hold is None:
+        return False
+    try:
+        with ExitStack() as stack:
+            fetch = Fetch(hold, lambda: stack.enter_context((open_books or _books())(connection_id, clock=clock)))
+            asked = sweeping.ask(fetch, connection_id, hold.kinds, hold.since - OVERLAP)
+            lists = sweeping.lists(fetch) if hold.lists_due else None
+            _store(hold, fetch, asked, lists, clock())
+        return True
+    except LeaseLost as lost:
+        log.info("%s", lost)
+    except ProviderError as error:
+        _failed(hold, error, str(error), now=clock(), jitter=jitter())
+    except Exception as error:
+        log.exception("the sweep of connection %s failed", connection_id)
+        text = f"Something went wrong on our side ({type(error).__name__}). The sync log has the details."
+        _failed(hold, error, text, now=clock(), jitter=jitter())
+    return False
+
+
+def _books() -> OpenBooks:
+    from crm.services import connections  # it starts the first import itself, so it may import this package
+
+    return connections.books
+
+
+def _claim(connection_id: int, now: datetime) -> Hold | None:
+    end_reading()
+    with transaction() as session:
+        taken = changed(
+            update(Sweep)
+            .where(Sweep.connection_id == connection_id, Sweep.available_at <= now)
+            .values(available_at=now + LEASE, attempts=Sweep.attempts + 1)
+        )
+        connection = session.get(Connection, connection_id, populate_existing=True)
+        if not taken or connection is None:
+            return None
+        sweep = session.get_one(Sweep, connection_id, populate_existing=True)
+        begin = sweep_start.begin(session, connection, sweep, now=now)
+        if begin is None:
+            sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
+            return None
+        return Hold(
+            books_of(connection), connection.provider, sweep.attempts, begin.since, begin.kinds,
+            lists_due=sweep.lists_at is None or sweep.lists_at <= now - timedelta(days=1),
+            keeps_cursor=begin.keeps_cursor, before=dict(sweep.counts),
+        )  # fmt: skip
+
+
+def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any] | None, now: datetime) -> None:
+    with transaction() as session:
+        sweep = hold.held(session)
+        batch = Batch(session, hold.books, now, trigger="sweep")
+        applying.lock(batch)
+        versions = sweep_gaps.versions(batch, asked.reading)
+        applied = applying.apply(batch, asked.reading, fetch.names)
+        left = newcomers.decide(batch)  # those an import or a write of ours had when they came in
+        if left:
+            applying.settle_trees(batch, left)
+        gone = sweeping.mark_gone(batch, asked)
+        sweeping.tell(batch, asked.reading, applied)
+        if lists is not None:
+            applying.store_list(batch, lists)
+            sweep.lists_at = now
+        missed = sweep_gaps.missed(batch, asked, applied, gone, versions=versions)
+        full = sweep_start.read_whole(session, hold.books.id, asked.short, now=now)
+        if full and not hold.keeps_cursor:
+            sweep.cursor = asked.until
+        sweep.counts = sweeping.counted(applied, gone, calls=hold.calls, missed=len(missed))
+        sweep.swept_at, sweep.failures, sweep.error = now, 0, ""
+        sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
+        said = sweep_gaps.judge(batch, sweep, missed, provider=hold.provider, before=hold.before.get("missed", 0))
+        batch.log("sweep_done", sweeping.summary(sweep.counts) + said, outcome="done" if applied.moved or gone else
+                  "unchanged", details={"counts": sweep.counts})  # fmt: skip
+
+
+def _failed(hold: Hold, error: Exception, text: str, *, now: datetime, jitter: float) -> None:
+    """Later, and later still; where a person must mend the connection it is simply due again."""
+    what = next_step(error) if isinstance(error, ProviderError) else Next.LATER
+    more: dict[str, Any] = {"details": {"traceback": "".join(traceback.format_exception(error))[-4000:]}}
+    if isinstance(error, ProviderError):
+        cause = error.cause
+        more = {"error_code": (cause.code or type(error).__name__)[:40], "trace_id": cause.trace_id[:120],
+                "details": {"error": type(error).__name__, "message": cause.message, "detail": cause.detail,
+                            "http_status": cause.http_status}}  # fmt: skip
+    try:
+        with transaction() as session:
+            sweep = hold.held(session)
+            sweep.failures, sweep.error = sweep.failures + 1, text
+            wait = delay(sweep.failures, jitter=jitter, retry_after=getattr(error, "retry_after", None))
+            if what is Next.PERSON:
+                wait = max(wait, 60.0 * sweep.interval_minutes)
+            sweep.available_at = now + timedelta(seconds=wait)
+            Batch(session, hold.books, now, trigger="sweep").log(
+                "call_failed", text, level="warning", outcome="retried", attempt=sweep.failures, **more
+            )
+    except LeaseLost as lost:
+        log.info("%s", lost)
+
+
+def ring_due(*, now: datetime) -> None:
+    """Ring for every company whose sweep is due; a company that has none yet gets its row."""
+    session = db.session()
+    live = session.scalars(select(Connection.id).where(Connection.state == "connected").order_by(Connection.id)).all()
+    known = set(session.scalars(select(Sweep.connection_id)))
+    fresh = [{"connection_id": id_, "available_at": now} for id_ in live if id_ not in known]
+    if fresh:
+        insert = INSERTS[session.get_bind().dialect.name](table_of(Sweep))
+        session.execute(insert.on_conflict_do_nothing(index_elements=["connection_id"]), fresh)
+    due = select(Sweep.connection_id).where(Sweep.available_at <= now, Sweep.connection_id.in_(live))
+    for connection_id in sorted(session.scalars(due)):
+        ring(TASK, connection_id)

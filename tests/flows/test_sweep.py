@@ -1,0 +1,336 @@
+"""The sweep finds what no webhook told, in one call, and says when webhooks fell silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from crm import clock
+from crm.db import db, transaction
+from crm.domain.errors import Unavailable
+from crm.models import Connection, Contact, Customer, Document, ListEntry, Notice, Sweep, SyncLogEntry, SyncRun
+from crm.providers.accounting.base import Changes
+from crm.services import connections
+from crm.services.audit import SYSTEM
+from crm.services.sync import settings, sweep
+from sandbox import Served, serving
+from tests.flows.changes import Company, at, document, events, facts
+from tests.flows.imports import opened, run_import
+from tests.flows.test_changes import linked, sold
+from tests.flows.test_import_gone import check_books
+from tests.quickbooks import connect, quickbooks  # noqa: F401
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Served]:
+    with serving(size=25, companies=1) as served:
+        served.sandbox.postman.paused = True
+        yield served
+
+
+@pytest.fixture
+def connection(quickbooks: Served) -> Connection:  # noqa: F811
+    return connect(quickbooks, country="US", currency="USD")
+
+
+@pytest.fixture
+def company(connection: Connection, sandbox: Served, client: FlaskClient) -> Company:
+    """Imported, and swept once."""
+    run_import(connection.id)
+    with transaction():
+        sweep.ring_due(now=clock.now())
+    assert sweep.run(connection.id, clock=clock.now)
+    return Company(sandbox, client, connection)
+
+
+def row(connection_id: int) -> Sweep:
+    db.session.remove()
+    return db.session.get_one(Sweep, connection_id)
+
+
+def due(connection_id: int) -> None:
+    with transaction() as session:
+        session.get_one(Sweep, connection_id).available_at = clock.now() - timedelta(seconds=1)
+
+
+def swept(company: Company, **how: Any) -> Sweep:
+    due(company.connection.id)
+    sweep.run(company.connection.id, clock=how.pop("clock", clock.now), **how)
+    return row(company.connection.id)
+
+
+def test_nothing_changed_is_one_call_and_the_cursor_moves(company: Company) -> None:
+    before = row(company.connection.id)
+    with company.counted() as calls:
+        after = swept(company)
+    assert calls == [1]
+    assert (after.counts["changes"] - after.counts.get("unchanged", 0), after.counts["missed"]) == (0, 0)
+    assert before.cursor is not None and after.cursor is not None and after.cursor >= before.cursor
+    assert after.available_at > clock.now() + timedelta(minutes=14)
+    assert not sweep.run(company.connection.id, clock=clock.now), "not due again yet"
+
+
+def test_the_first_sweep_begins_where_the_import_began(connection: Connection, sandbox: Served) -> None:
+    with transaction():
+        sweep.ring_due(now=clock.now())
+    assert not sweep.run(connection.id, clock=clock.now), "nobody imported this company yet"
+    assert row(connection.id).cursor is None
+    run = run_import(connection.id)
+    due(connection.id)
+    asked: list[datetime] = []
+
+    class Listening:
+        def __init__(self) -> None:
+            self.spec = connections.registry.spec("quickbooks")
+
+        def changes(self, kinds: list[str], since: datetime) -> Changes:
+            asked.append(since)
+            return Changes((), (), (), clock.now(), complete=True)
+
+        def scan(self, kind: str, cursor: str | None) -> Any:
+            raise Unavailable("lists are not asked for first")
+
+    sweep.run(connection.id, clock=clock.now, open_books=opened(Listening()), jitter=lambda: 0.0)
+    assert run.started_at is not None and asked == [run.started_at - sweep.OVERLAP]
+    after = row(connection.id)
+    assert after.cursor is None and after.failures == 1, "nothing of a sweep that failed is stored"
+
+
+def test_everything_that_changed_comes_in_without_any_webhook(company: Company) -> None:
+    customer, other = linked(0), linked(1)
+    invoice = sold(company, customer)
+    company.api.pay({"Id": customer.remote_id}, "30.00", **{f"i{invoice['Id']}": "30.00"})
+    company.change(other.remote_id, PrimaryPhone={"FreeFormNumber": "(816) 555-0190"}, Active=False)
+    made = company.api.customer("Seen By The Sweep")
+    with company.counted() as calls:
+        after = swept(company)
+    assert calls == [1] and after.counts["changed"] >= 5
+    assert document("invoice", invoice["Id"]).balance == Decimal("70.00")
+    assert db.session.get_one(Contact, other.contact_id).link_state == "inactive"
+    new = db.session.scalars(select(Customer).where(Customer.remote_id == made["Id"])).one()
+    assert new.match_state == "linked"
+    check_books(company.served)
+    lines = db.session.scalars(select(SyncLogEntry).where(SyncLogEntry.event == "record_changed")).all()
+    assert lines and {line.trigger for line in lines} == {"sweep"}
+    assert swept(company).counts.get("changed", 0) == 0, "the overlap changes nothing twice"
+
+
+def test_deleted_documents_leave_and_a_merged_customer_goes(company: Company) -> None:
+    customer, survivor = linked(0), linked(1)
+    invoice = sold(company, customer)
+    swept(company)
+    company.api.write("Invoice", {"Id": invoice["Id"], "SyncToken": invoice["SyncToken"]}, operation="delete")
+    company.merge(survivor.remote_id, customer.remote_id)
+    with company.counted() as calls:
+        after = swept(company)
+    assert calls == [2], "a customer said to be deleted is asked for by its id"
+    assert after.counts["gone"] == 2
+    assert document("invoice", invoice["Id"]).gone_at is not None
+    assert db.session.get_one(Customer, customer.id).gone_at is not None
+
+
+def test_changes_of_weeks_ago_take_a_full_read(company: Company) -> None:
+    late = at(40 * 24 * HOUR)
+    after = swept(company, clock=late)
+    run = db.session.scalars(select(SyncRun).order_by(SyncRun.id.desc()).limit(1)).one()
+    assert (run.state, run.trigger) == ("queued", "schedule")
+    assert after.cursor is not None and after.cursor < clock.now() + timedelta(days=1), "nothing was skipped"
+
+
+class Many:
+    """Books in which more invoices changed than an answer holds, until half of the time is asked for."""
+
+    def __init__(self, real: Any, begun: datetime) -> None:
+        self.real, self.begun, self.spec = real, begun, real.spec
+        self.asked: list[tuple[tuple[str, ...], datetime]] = []
+
+    def changes(self, kinds: list[str], since: datetime) -> Changes:
+        self.asked.append((tuple(kinds), since))
+        said = self.real.changes(kinds, since)
+        return replace(said, complete="invoice" not in kinds or since > self.begun)
+
+    def fetch(self, kind: str, ids: list[str]) -> Any:
+        return self.real.fetch(kind, ids)
+
+
+def test_too_many_changes_are_asked_for_by_kind_then_half_the_time_and_then_read_whole(company: Company) -> None:
+    customer = linked()
+    invoice = sold(company, customer)
+    with connections.books(company.connection.id, clock=clock.now) as real:
+        many = Many(real, row(company.connection.id).cursor or clock.now())
+        swept(company, open_books=opened(many))
+    assert many.asked[0][0] == ("customer", "invoice", "payment", "credit_memo", "estimate")
+    alone = [since for kinds, since in many.asked if kinds == ("invoice",)]
+    assert len(alone) >= 2 and alone == sorted(alone) and len(alone) <= 7
+    run = db.session.scalars(select(SyncRun).order_by(SyncRun.id.desc()).limit(1)).one()
+    assert (run.state, run.resources) == ("queued", ["invoice"])
+    assert db.session.scalars(select(Document).where(Document.remote_id == invoice["Id"])).first() is not None
+
+
+def test_kinds_without_a_change_feed_are_read_once_a_day(company: Company) -> None:
+    kinds = set(db.session.scalars(select(ListEntry.kind)))
+    assert {"term", "payment_method", "tax_code"} <= kinds
+    with company.counted() as calls:
+        swept(company)
+    assert calls == [1]
+    with company.counted() as calls:
+        swept(company, clock=at(25 * HOUR))
+    assert calls[0] > 4
+
+
+def test_a_failed_sweep_is_tried_again_later_and_the_cursor_stays(company: Company) -> None:
+    before = row(company.connection.id).cursor
+
+    class Down:
+        def changes(self, kinds: list[str], since: datetime) -> Changes:
+            raise Unavailable("QuickBooks is down.")
+
+    after = swept(company, open_books=opened(Down()), jitter=lambda: 1.0)
+    assert (after.failures, after.error, after.cursor) == (1, "QuickBooks is down.", before)
+    assert clock.now() < after.available_at <= clock.now() + timedelta(seconds=15)
+    customer = linked()
+    company.change(customer.remote_id, Notes="found later")
+    after = swept(company)
+    assert (after.failures, after.error, after.counts["changed"]) == (0, "", 1)
+
+
+def test_a_sweep_that_lost_its_lease_stores_nothing(company: Company) -> None:
+    due(company.connection.id)
+    first = sweep._claim(company.connection.id, clock.now())
+    assert first is not None
+    assert sweep._claim(company.connection.id, clock.now()) is None, "held"
+    second = sweep._claim(company.connection.id, clock.now() + sweep.LEASE + timedelta(seconds=1))
+    assert second is not None
+    with pytest.raises(sweep.LeaseLost), transaction() as session:
+        first.held(session)
+
+
+def test_while_a_kind_is_paused_nothing_of_it_is_lost(company: Company) -> None:
+    customer = linked()
+    with transaction() as session:
+        settings.pause(session, company.connection.id, "invoice", actor=SYSTEM, now=clock.now())
+    before = row(company.connection.id).cursor
+    invoice = sold(company, customer)
+    assert swept(company).cursor == before
+    assert not db.session.scalars(select(Document).where(Document.remote_id == invoice["Id"])).all()
+    with transaction() as session:
+        settings.resume(session, company.connection.id, "invoice", actor=SYSTEM, now=clock.now())
+    swept(company)
+    assert document("invoice", invoice["Id"]).contact_id == customer.contact_id
+
+
+# --- silence --------------------------------------------------------------------------------------------------
+
+
+def old_change(company: Company, number: int, minutes: int) -> None:
+    """A real change that was made some minutes ago, of which no webhook told."""
+    customer = linked(number)
+    company.change(customer.remote_id, Notes=f"silent {minutes}")
+    company.skip()
+    with company.served.store.writing(company.served.realm) as books:
+        body = books.get("Customer", customer.remote_id)
+        moment = datetime.now().astimezone() - timedelta(minutes=minutes)
+        body["MetaData"]["LastUpdatedTime"] = moment.isoformat(timespec="seconds")
+        books.put("Customer", body)
+
+
+def rewind(company: Company, minutes: int) -> None:
+    with transaction() as session:
+        session.get_one(Sweep, company.connection.id).cursor = clock.now() - timedelta(minutes=minutes)
+        for customer in session.scalars(select(Customer)):
+            customer.remote_updated_at = None
+
+
+def notices() -> list[Notice]:
+    db.session.remove()
+    return list(db.session.scalars(select(Notice).where(Notice.topic == "webhooks_silent").order_by(Notice.id)))
+
+
+def test_two_sweeps_with_changes_nobody_told_are_silence_and_a_webhook_ends_it(company: Company) -> None:
+    rewind(company, 60)
+    old_change(company, 0, 30)
+    assert swept(company).counts["missed"] == 1
+    assert notices() == [] and row(company.connection.id).silent_since is None
+    rewind(company, 60)
+    old_change(company, 1, 30)
+    assert swept(company).silent_since is not None
+    [notice] = notices()
+    assert "webhooks no longer arrive" in notice.text and "developer.intuit.com" in notice.text
+    swept(company)
+    assert len(notices()) == 1
+    company.change(linked(2).remote_id, Notes="heard again")
+    company.told()
+    assert row(company.connection.id).silent_since is None and notices()[0].settled_at is not None
+
+
+def test_what_webhooks_told_or_may_still_tell_is_not_missed(company: Company) -> None:
+    customer = linked()
+    company.change(customer.remote_id, Notes="told")
+    company.post(company.bodies())  # arrived, and not acted on yet
+    company.change(linked(1).remote_id, Notes="a moment ago")
+    company.skip()
+    after = swept(company)
+    assert (after.counts["changed"], after.counts["missed"]) == (2, 0)
+    assert {row.outcome for row in company.taken()} == {"unchanged"} and events()
+
+
+def test_without_webhooks_nobody_is_told_off(app: Flask, company: Company) -> None:
+    before = app.extensions["settings"]
+    app.extensions["settings"] = replace(before, quickbooks_webhook_verifier_token="")
+    for number in range(2):
+        rewind(company, 60)
+        old_change(company, number, 30)
+        assert swept(company).counts["missed"] == 1
+    app.extensions["settings"] = before
+    assert notices() == []
+    last = db.session.scalars(select(SyncLogEntry).where(SyncLogEntry.event == "sweep_done")).all()[-1]
+    assert "Webhooks are not set up" in " ".join(
+        line.message for line in db.session.scalars(select(SyncLogEntry).where(SyncLogEntry.event == "sweep_done"))
+    )
+    assert last.trigger == "sweep"
+
+
+# --- more than half -------------------------------------------------------------------------------------------
+
+
+def empty(served: Served, entity: str) -> int:
+    with served.store.writing(served.realm) as books:
+        found = books.connection.execute("DELETE FROM record WHERE realm=? AND entity=?", (books.realm, entity))
+        return found.rowcount
+
+
+def test_half_of_the_books_leaves_only_after_a_person_was_asked(company: Company) -> None:
+    number = empty(company.served, "Invoice")
+    assert number > 10
+    run = run_import(company.connection.id)
+    assert (run.state, run.counts.get("gone", 0), run.counts["parked_gone"]) == ("done", 0, number)
+    [notice] = db.session.scalars(select(Notice).where(Notice.topic == "many_gone_invoice")).all()
+    assert f"{number:,} of {number:,} invoices" in notice.text and notice.settled_at is None
+    run = run_import(company.connection.id)  # asked for by hand, after the notice
+    assert (run.state, run.counts["gone"]) == ("done", number)
+    db.session.remove()
+    assert db.session.get_one(Notice, notice.id).settled_at is not None
+
+
+def test_a_sweep_that_tells_of_half_the_company_gone_takes_nothing_out(company: Company) -> None:
+    with company.served.store.writing(company.served.realm) as books:
+        ids = [int(id_) for (id_,) in books.connection.execute(
+            "SELECT id FROM record WHERE realm=? AND entity='Invoice'", (books.realm,)
+        )]  # fmt: skip
+        for id_ in ids:
+            books.remove("Invoice", str(id_), datetime.now().astimezone())
+    after = swept(company)
+    assert after.counts["gone"] == 0
+    assert not db.session.scalars(select(Document).where(Document.gone_at.is_not(None))).all()
+    assert db.session.scalars(select(Notice).where(Notice.topic == "many_gone_invoice")).all()
+    assert facts(linked().contact_id) is not None
