@@ -1,5 +1,7 @@
 """Making, approving and carrying out plans over a made-up company; the books themselves are never asked."""
 
+# ruff: noqa: F811  pytest hands the imported fixture in under its name
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -39,7 +41,7 @@ AMY = customer(1, "Amy Fox", phone="(816) 555-0101", balance=Decimal("120.50"), 
 BEA = customer(2, "Bea Elm", phone="(816) 555-0102")
 
 
-def made(connection: Connection, contact_ids: list[int] | None = None) -> Plan:  # noqa: F811
+def made(connection: Connection, contact_ids: list[int] | None = None) -> Plan:
     with transaction():
         plan = plans.ask(connection.id, contact_ids=contact_ids, actor=KIM, now=clock.now())
     return worked(plan)
@@ -97,7 +99,7 @@ def new(name: str, type_: str = "customer", **values: str) -> int:
         return add_contact(name, type=type_, **values).id
 
 
-def open_connection(connection: Connection, read_only: bool = False) -> None:  # noqa: F811
+def open_connection(connection: Connection, read_only: bool = False) -> None:
     with transaction() as session:
         session.execute(update(Connection).where(Connection.id == connection.id).values(read_only=read_only))
 
@@ -112,7 +114,7 @@ def settle(plan: Plan, outcome: str = "done") -> None:
 # --- making ---------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_lists_what_would_be_written_and_only_counts_what_agrees(connection: Connection) -> None:  # noqa: F811
+def test_a_plan_lists_what_would_be_written_and_only_counts_what_agrees(connection: Connection) -> None:
     import_(connection, AMY, BEA)
     edit("Amy Fox", phone="816 555 0909")
     new("Carl Oak")
@@ -130,7 +132,7 @@ def test_a_plan_lists_what_would_be_written_and_only_counts_what_agrees(connecti
     assert totals["update"] == (1, Decimal("120.50")) and totals["link"] == (1, Decimal("0"))
 
 
-def test_making_a_plan_changes_nothing(connection: Connection) -> None:  # noqa: F811
+def test_making_a_plan_changes_nothing(connection: Connection) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909", company_name="Fox Inc")
     import_(connection, replace(AMY, phones=(replace(AMY.phones[0], text="816 555 0808"),)))
@@ -141,7 +143,7 @@ def test_making_a_plan_changes_nothing(connection: Connection) -> None:  # noqa:
     assert db.session.scalars(select(Link.base)).all() == base
 
 
-def test_a_plan_goes_on_where_a_killed_worker_stopped(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_plan_goes_on_where_a_killed_worker_stopped(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "PAGE", 2)
     for number in range(5):
         new(f"Contact {number}")
@@ -166,7 +168,7 @@ def test_a_plan_goes_on_where_a_killed_worker_stopped(connection: Connection, mo
     assert (fresh(plan).state, sorted(lines(plan))) == ("ready", [f"Contact {number}" for number in range(5)])
 
 
-def test_a_worker_that_lost_its_hold_writes_nothing(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_worker_that_lost_its_hold_writes_nothing(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     new("Carl Oak")
     with transaction():
         plan = plans.ask(connection.id, actor=KIM, now=clock.now())
@@ -183,7 +185,7 @@ def test_a_worker_that_lost_its_hold_writes_nothing(connection: Connection, monk
 
 def test_a_defect_ends_the_plan_with_a_sentence_and_it_can_go_on(
     connection: Connection,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     new("Carl Oak")
     with transaction():
@@ -210,7 +212,7 @@ def test_what_quickbooks_would_refuse_says_so_before(
     connection: Connection,
     prepare: dict[str, str],
     action: str,
-    words: str,  # noqa: F811
+    words: str,
 ) -> None:
     id_ = new("Carl Oak")
     with transaction() as session:
@@ -221,7 +223,7 @@ def test_what_quickbooks_would_refuse_says_so_before(
     assert line.action == "refuse" and words in line.reason
 
 
-def test_a_name_that_the_books_hold_is_refused_and_can_be_another_one(connection: Connection) -> None:  # noqa: F811
+def test_a_name_that_the_books_hold_is_refused_and_can_be_another_one(connection: Connection) -> None:
     import_(connection, replace(AMY, display_name="Carl Oak"))
     id_ = new("CARL OAK")
     plan = made(connection, [id_])
@@ -240,7 +242,7 @@ def test_a_name_that_the_books_hold_is_refused_and_can_be_another_one(connection
     assert (entry.operation, entry.options["display_name"]) == ("create", "Carl Oak (C)")
 
 
-def test_of_two_contacts_with_one_name_only_the_first_can_be_created(connection: Connection) -> None:  # noqa: F811
+def test_of_two_contacts_with_one_name_only_the_first_can_be_created(connection: Connection) -> None:
     first, second = new("Carl Oak"), new("carl oak")
     found = {line.local_id: line for line in db.session.scalars(
         select(PlanLine).where(PlanLine.plan_id == made(connection, [first, second]).id))}  # fmt: skip
@@ -248,14 +250,14 @@ def test_of_two_contacts_with_one_name_only_the_first_can_be_created(connection:
     assert "same name" in found[second].reason
 
 
-def test_a_lead_is_created_only_when_it_is_chosen_itself(connection: Connection) -> None:  # noqa: F811
+def test_a_lead_is_created_only_when_it_is_chosen_itself(connection: Connection) -> None:
     id_ = new("Dora Ash", "lead")
     assert lines(made(connection)) == {}
     [line] = lines(made(connection, [id_])).values()
     assert line.action == "create" and "lead" in line.reason
 
 
-def test_what_cannot_be_written_to_is_skipped_with_its_reason(connection: Connection) -> None:  # noqa: F811
+def test_what_cannot_be_written_to_is_skipped_with_its_reason(connection: Connection) -> None:
     import_(connection, AMY, BEA)
     with transaction() as session:
         session.execute(update(Customer).where(Customer.remote_id == "1").values(gone_at=clock.now()))
@@ -269,7 +271,7 @@ def test_what_cannot_be_written_to_is_skipped_with_its_reason(connection: Connec
 
 
 def test_approving_the_first_plan_with_nothing_opens_the_connection_and_leaves_the_rest(
-    connection: Connection,  # noqa: F811
+    connection: Connection,
 ) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909")
@@ -287,7 +289,7 @@ def test_approving_the_first_plan_with_nothing_opens_the_connection_and_leaves_t
     assert actions[-2:] == ["plan_approved", "writing_opened"]
 
 
-def test_what_was_left_is_offered_again_by_the_next_plan(connection: Connection) -> None:  # noqa: F811
+def test_what_was_left_is_offered_again_by_the_next_plan(connection: Connection) -> None:
     import_(connection, AMY)
     with transaction() as session:  # changed without an entry of the outbox
         session.execute(update(Contact).values(company_name="Fox Inc"))
@@ -302,7 +304,7 @@ def test_what_was_left_is_offered_again_by_the_next_plan(connection: Connection)
     assert db.session.scalars(select(Link.left)).all() == [{}]
 
 
-def test_a_plan_is_approved_once(connection: Connection) -> None:  # noqa: F811
+def test_a_plan_is_approved_once(connection: Connection) -> None:
     plan = approve(made(connection), Choice("none"))
     with pytest.raises(Changed, match="done by kim"), transaction():
         plans.approve(plan.id, Choice("all"), actor=KIM, now=clock.now())
@@ -310,7 +312,7 @@ def test_a_plan_is_approved_once(connection: Connection) -> None:  # noqa: F811
         plans.discard(plan.id, actor=KIM, now=clock.now())
 
 
-def test_whoever_saw_another_number_approves_nothing(connection: Connection) -> None:  # noqa: F811
+def test_whoever_saw_another_number_approves_nothing(connection: Connection) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909")
     plan = made(connection)
@@ -320,7 +322,7 @@ def test_whoever_saw_another_number_approves_nothing(connection: Connection) -> 
     assert db.session.get_one(Connection, connection.id).read_only is True
 
 
-def test_only_the_ticked_lines_are_carried_out(connection: Connection) -> None:  # noqa: F811
+def test_only_the_ticked_lines_are_carried_out(connection: Connection) -> None:
     import_(connection, AMY, BEA)
     edit("Amy Fox", phone="816 555 0909")
     edit("Bea Elm", phone="816 555 0808")
@@ -348,7 +350,7 @@ def test_only_the_ticked_lines_are_carried_out(connection: Connection) -> None: 
         (LineFilters(action="create"), set()),
     ],
 )
-def test_a_rule_approves_what_it_shows(connection: Connection, filters: LineFilters, names: set[str]) -> None:  # noqa: F811
+def test_a_rule_approves_what_it_shows(connection: Connection, filters: LineFilters, names: set[str]) -> None:
     import_(connection, AMY, BEA)
     edit("Amy Fox", phone="816 555 0909")
     edit("Bea Elm", phone="816 555 0808", company_name="Elm Inc")
@@ -363,7 +365,7 @@ def test_a_rule_approves_what_it_shows(connection: Connection, filters: LineFilt
     assert {name for name, line in lines(plan).items() if line.approved} == names
 
 
-def test_other_plans_wait_until_the_first_one_was_approved(connection: Connection) -> None:  # noqa: F811
+def test_other_plans_wait_until_the_first_one_was_approved(connection: Connection) -> None:
     plan = made(connection, [new("Carl Oak")])
     with pytest.raises(Refused, match="first plan"), transaction():
         plans.approve(plan.id, Choice("all"), actor=KIM, now=clock.now())
@@ -371,7 +373,7 @@ def test_other_plans_wait_until_the_first_one_was_approved(connection: Connectio
     assert approve(plan).state == "carrying_out"
 
 
-def test_pausing_makes_it_read_only_again_until_another_first_plan(connection: Connection) -> None:  # noqa: F811
+def test_pausing_makes_it_read_only_again_until_another_first_plan(connection: Connection) -> None:
     approve(made(connection), Choice("none"))
     for _ in range(2):
         with transaction():
@@ -385,7 +387,7 @@ def test_pausing_makes_it_read_only_again_until_another_first_plan(connection: C
 # --- carrying out ---------------------------------------------------------------------------------------------
 
 
-def test_a_plan_is_done_when_every_line_has_an_outcome(connection: Connection) -> None:  # noqa: F811
+def test_a_plan_is_done_when_every_line_has_an_outcome(connection: Connection) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909")
     plan = approve(made(connection))
@@ -395,7 +397,7 @@ def test_a_plan_is_done_when_every_line_has_an_outcome(connection: Connection) -
     assert worked(plan).state == "done"
 
 
-def test_a_line_with_nothing_left_to_do_says_so(connection: Connection) -> None:  # noqa: F811
+def test_a_line_with_nothing_left_to_do_says_so(connection: Connection) -> None:
     import_(connection, AMY, BEA)
     edit("Amy Fox", phone="816 555 0909")
     edit("Bea Elm", phone="816 555 0808")
@@ -414,7 +416,7 @@ def test_a_line_with_nothing_left_to_do_says_so(connection: Connection) -> None:
     assert found["Carl Oak"].outcome == "nothing" and "gone" in found["Carl Oak"].outcome_text
 
 
-def test_stopping_leaves_what_was_not_sent(connection: Connection) -> None:  # noqa: F811
+def test_stopping_leaves_what_was_not_sent(connection: Connection) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909")
     plan = approve(made(connection))
@@ -424,7 +426,7 @@ def test_stopping_leaves_what_was_not_sent(connection: Connection) -> None:  # n
     assert [entry.state for entry in entries()] == ["skipped"]
 
 
-def test_an_entry_skipped_by_hand_does_not_hold_the_plan(connection: Connection) -> None:  # noqa: F811
+def test_an_entry_skipped_by_hand_does_not_hold_the_plan(connection: Connection) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909")
     plan = approve(made(connection))
@@ -433,7 +435,7 @@ def test_an_entry_skipped_by_hand_does_not_hold_the_plan(connection: Connection)
     assert worked(plan).state == "done" and "outbox" in lines(plan)["Amy Fox"].outcome_text
 
 
-def test_a_second_plan_takes_over_what_the_first_had_not_sent(connection: Connection) -> None:  # noqa: F811
+def test_a_second_plan_takes_over_what_the_first_had_not_sent(connection: Connection) -> None:
     import_(connection, AMY)
     edit("Amy Fox", phone="816 555 0909")
     first = approve(made(connection))
@@ -446,7 +448,7 @@ def test_a_second_plan_takes_over_what_the_first_had_not_sent(connection: Connec
 # --- asking ---------------------------------------------------------------------------------------------------
 
 
-def test_asking_twice_makes_one_plan(connection: Connection) -> None:  # noqa: F811
+def test_asking_twice_makes_one_plan(connection: Connection) -> None:
     with transaction():
         one, two = (plans.ask(connection.id, actor=KIM, now=clock.now()) for _ in range(2))
     assert one.id == two.id
@@ -458,13 +460,13 @@ def test_asking_twice_makes_one_plan(connection: Connection) -> None:  # noqa: F
 def test_contacts_that_are_not_there_or_too_many_are_refused(
     connection: Connection,
     ids: list[int],
-    error: type[Exception],  # noqa: F811
+    error: type[Exception],
 ) -> None:
     with pytest.raises(error), transaction():
         plans.ask(connection.id, contact_ids=ids, actor=KIM, now=clock.now())
 
 
-def test_a_disconnected_company_gets_no_plan(connection: Connection) -> None:  # noqa: F811
+def test_a_disconnected_company_gets_no_plan(connection: Connection) -> None:
     with transaction() as session:
         session.execute(update(Connection).values(state="disconnected"))
     with pytest.raises(Refused, match="disconnected"), transaction():
@@ -474,7 +476,7 @@ def test_a_disconnected_company_gets_no_plan(connection: Connection) -> None:  #
 # --- undo -----------------------------------------------------------------------------------------------------
 
 
-def created(connection: Connection, now: datetime) -> tuple[Plan, PlanLine]:  # noqa: F811
+def created(connection: Connection, now: datetime) -> tuple[Plan, PlanLine]:
     """A plan whose only line created customer 1, which is linked to its contact."""
     import_(connection, replace(AMY, balance=Decimal(0), balance_with_jobs=Decimal(0)))
     contact = named("Amy Fox")
@@ -494,7 +496,7 @@ def undo(plan: Plan) -> Plan:
     return worked(back)
 
 
-def test_a_created_customer_with_documents_is_refused_with_what_to_do_instead(connection: Connection) -> None:  # noqa: F811
+def test_a_created_customer_with_documents_is_refused_with_what_to_do_instead(connection: Connection) -> None:
     now = clock.now()
     plan, _ = created(connection, now)
     with transaction() as session:
@@ -508,8 +510,8 @@ def test_a_created_customer_with_documents_is_refused_with_what_to_do_instead(co
     assert line.action == "refuse" and "7.25" in line.reason and line.amount == Decimal("7.25")
 
 
-def test_an_undone_line_says_so_once_the_undo_is_through(connection: Connection) -> None:  # noqa: F811
-    plan, line = created(connection, clock.now())
+def test_an_undone_line_says_so_once_the_undo_is_through(connection: Connection) -> None:
+    plan, _ = created(connection, clock.now())
     open_connection(connection)
     back = approve(undo(plan))
     assert [(entry.operation, entry.trigger) for entry in entries()] == [("deactivate", "undo")]
@@ -520,7 +522,7 @@ def test_an_undone_line_says_so_once_the_undo_is_through(connection: Connection)
     assert lines(undo(plan)) == {}, "nothing is taken back twice"
 
 
-def test_a_field_changed_since_on_either_side_stays(connection: Connection) -> None:  # noqa: F811
+def test_a_field_changed_since_on_either_side_stays(connection: Connection) -> None:
     plan, line = created(connection, clock.now())
     old = dict(db.session.scalars(select(Customer.record)).one())
     left = {**old, "company_name": "Fox Inc", "website": "https://fox.example", "family_name": "Fox"}
@@ -544,7 +546,7 @@ def test_a_field_changed_since_on_either_side_stays(connection: Connection) -> N
     assert (entry.operation, set(entry.fields)) == ("update", {"company_name"})
 
 
-def test_nothing_is_undone_that_was_not_written(connection: Connection) -> None:  # noqa: F811
+def test_nothing_is_undone_that_was_not_written(connection: Connection) -> None:
     plan = made(connection)
     with pytest.raises(Refused, match="not carried out"), transaction():
         plans.ask_undo(plan_id=plan.id, actor=KIM, now=clock.now())
