@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, request
+from flask import Blueprint, current_app, flash, render_template, request
 
 from crm import clock
+from crm.blueprints.acting import actor
+from crm.db import transaction
 from crm.exports import csv_response
+from crm.formats import plural
 from crm.queries import deliveries as queries
 from crm.queries.deliveries import DeliveryFilters
 from crm.security import requires
-from crm.services.sync import showing
-from crm.web import filters_of, page, page_number
+from crm.services.sync import replaying, showing
+from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/sync/deliveries")
 
@@ -62,6 +65,34 @@ def show(delivery_id: int) -> Any:
     return render_template(
         "deliveries/show.html", delivery=delivery, body=body, events=events, words=queries.STATES
     )
+
+
+@blueprint.get("/replay")
+@requires("connections.manage")
+def ask_replay() -> Any:
+    since, until = request.args.get("since", ""), request.args.get("until", "")
+    queries.between(since, until)
+    number = queries.number_between(since, until)
+    return render_template("deliveries/replay.html", since=since, until=until, number=number)
+
+
+@blueprint.post("/replay")
+@requires("connections.manage")
+def replay_range() -> Any:
+    since, until = queries.between(request.form.get("since", ""), request.form.get("until", ""))
+    with transaction():
+        number = replaying.replay_between(since, until, actor=actor(), now=clock.now())
+    flash(f"{plural(number, 'delivery', 'deliveries')} will be read again in a moment.", "success")
+    return go("deliveries.index")
+
+
+@blueprint.post("/<int:delivery_id>/replay")
+@requires("connections.manage")
+def replay(delivery_id: int) -> Any:
+    with transaction():
+        replaying.replay([delivery_id], actor(), now=clock.now())
+    flash("It will be read again in a moment.", "success")
+    return go("deliveries.show", delivery_id=delivery_id)
 
 
 def _filters() -> DeliveryFilters:

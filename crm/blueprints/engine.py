@@ -12,7 +12,7 @@ from crm.db import transaction
 from crm.domain.directions import EVERYTHING
 from crm.queries import engine as queries
 from crm.security import requires
-from crm.services.sync import proof, settings
+from crm.services.sync import proof, settings, sweep_asking
 from crm.web import go, page
 
 blueprint = Blueprint("engine", __name__, url_prefix="/sync")
@@ -58,6 +58,15 @@ def index() -> Any:
         budget=budget,
         now=now,
     )
+
+
+@blueprint.post("/<int:connection_id>/sweep")
+@requires("connections.manage")
+def sweep(connection_id: int) -> Any:
+    with transaction():
+        sweep_asking.ask(connection_id, actor=actor(), now=clock.now())
+    flash("QuickBooks is being asked for its changes.", "success")
+    return go("engine.index")
 
 
 @blueprint.post("/<int:connection_id>/prove")

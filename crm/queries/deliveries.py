@@ -135,9 +135,27 @@ def silences() -> Sequence[Silence]:
 
 
 def number_between(since: str, until: str) -> int:
-    """How many deliveries with their body were received from the day `since` up to and including `until`."""
-    where = (*_where(DeliveryFilters(since=since, until=until)), Delivery.body.is_not(None))
+    """How many deliveries were received from the day `since` up to and including `until`."""
+    where = _where(DeliveryFilters(since=since, until=until))
     return db.session.scalar(select(func.count()).where(*where)) or 0
+
+
+def between(since: str, until: str) -> tuple[datetime, datetime]:
+    """The first and the last moment of a range of days. Raises Invalid where one is missing or none."""
+    for name, text in (("since", since), ("until", until)):
+        if not text:
+            raise Invalid({name: "Say from which day and up to which day, as in 2026-11-21."})
+    first, last = (_midnight(name, text) for name, text in (("since", since), ("until", until)))
+    if last < first:
+        raise Invalid({"until": "The range ends before it begins. Exchange the two days."})
+    return first, last + timedelta(days=1) - timedelta(microseconds=1)
+
+
+def _midnight(name: str, text: str) -> datetime:
+    day = day_of(text)
+    if day is None:
+        raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _where(filters: DeliveryFilters) -> list[Any]:
@@ -146,10 +164,7 @@ def _where(filters: DeliveryFilters) -> list[Any]:
         found.append(Delivery.state == filters.state)
     for name, text in (("since", filters.since), ("until", filters.until)):
         if text:
-            day = day_of(text)
-            if day is None:
-                raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
-            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            moment = _midnight(name, text)
             found.append(Delivery.received_at >= moment if name == "since"
                          else Delivery.received_at < moment + timedelta(days=1))  # fmt: skip
     if filters.q.strip():

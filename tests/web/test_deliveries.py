@@ -7,6 +7,8 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
+from crm.db import db
+from crm.models import Delivery, InboxEvent
 from crm.services.sync import showing
 from tests.engine_rows import REALM, ago, company, contact, delivery, event, sweep
 
@@ -63,6 +65,30 @@ def test_a_pruned_body_is_said_to_be_gone(client: FlaskClient, sign_in) -> None:
     assert "The body was deleted" in client.get(f"/sync/deliveries/{delivery(body=None)}").text
 
 
+def test_one_delivery_or_a_range_is_read_again_after_a_question(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    books = company()
+    old, new = delivery(received_at=ago(days=9)), delivery()
+    seen = event(books, old)
+    assert client.post(f"/sync/deliveries/{new}/replay").location == f"/sync/deliveries/{new}"
+    assert [one.state for one in (_of(Delivery, old), _of(Delivery, new))] == ["split", "received"]
+    days = {"since": str(ago(days=10).date()), "until": str(ago(days=8).date())}
+    assert "Read 1 delivery again" in client.get("/sync/deliveries/replay", query_string=days).text
+    assert client.post("/sync/deliveries/replay", data=days).location == "/sync/deliveries"
+    assert (_of(Delivery, old).state, _of(InboxEvent, seen).state) == ("received", "pending")
+    none = {"since": "2001-01-01", "until": "2001-01-02"}
+    assert "Nothing to read again" in client.get("/sync/deliveries/replay", query_string=none).text
+    for wrong in ({}, {"since": "2026-01-02", "until": "2026-01-01"}, {"since": "x", "until": "2026-01-01"}):
+        assert client.post("/sync/deliveries/replay", data=wrong).status_code == 422
+        assert client.get("/sync/deliveries/replay", query_string=wrong).status_code == 422
+    assert client.post("/sync/deliveries/4711/replay").status_code == 404
+
+
+def _of(model, id_: int):
+    db.session.remove()
+    return db.session.get_one(model, id_)
+
+
 def test_silent_webhooks_are_said_to_be_silent(client: FlaskClient, sign_in) -> None:
     sign_in("admin")
     sweep(company(), silent_since=ago(days=2))
@@ -76,6 +102,8 @@ def test_only_admins_see_deliveries(client: FlaskClient, sign_in, role: str) -> 
     id_ = delivery()
     for path in ("/sync/deliveries", f"/sync/deliveries/{id_}", "/sync/deliveries/export.csv"):
         assert client.get(path).status_code == 403
+    for path in (f"/sync/deliveries/{id_}/replay", "/sync/deliveries/replay"):
+        assert client.post(path).status_code == 403
 
 
 def test_ids_of_companies_are_masked_whether_the_body_can_be_read_or_not() -> None:

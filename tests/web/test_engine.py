@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,7 +11,19 @@ from sqlalchemy import select
 
 from crm import clock
 from crm.db import db, transaction
-from crm.models import CallCount, Conflict, Connection, Link, Notice, OutboxNeed, Plan, Proof, SyncRun, SyncSettings
+from crm.models import (
+    CallCount,
+    Conflict,
+    Connection,
+    Link,
+    Notice,
+    OutboxNeed,
+    Plan,
+    Proof,
+    Sweep,
+    SyncRun,
+    SyncSettings,
+)
 from tests.engine_rows import add, ago, company, contact, delivery, entry, event, sweep
 from tests.queries.test_contacts import statements
 
@@ -141,6 +154,26 @@ def test_pausing_and_resuming_is_kept_and_said(client: FlaskClient, sign_in) -> 
     assert client.post("/sync/4711/pause").status_code == 404
 
 
+def test_changes_are_asked_for_now_unless_that_would_do_nothing(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    books = company()
+    assert client.post(f"/sync/{books}/sweep").status_code == 303
+    assert _due(books) <= clock.now()
+    with transaction() as session:
+        session.get_one(Sweep, books).available_at = clock.now() + timedelta(minutes=9)
+    assert client.post(f"/sync/{books}/sweep").status_code == 303
+    assert _due(books) <= clock.now()
+    client.post(f"/sync/{books}/pause")
+    answer = client.post(f"/sync/{books}/sweep")
+    assert answer.status_code == 400 and "Resume it first." in answer.text
+    assert client.post("/sync/4711/sweep").status_code == 404
+
+
+def _due(connection_id: int):
+    db.session.remove()
+    return db.session.get_one(Sweep, connection_id).available_at
+
+
 def test_a_proof_is_started_once(client: FlaskClient, sign_in) -> None:
     sign_in("admin")
     books = company()
@@ -160,7 +193,7 @@ def test_only_admins_see_and_steer_the_sync(client: FlaskClient, sign_in, role: 
     sign_in(role)
     books = company()
     assert client.get("/sync").status_code == 403
-    for deed in ("pause", "resume", "prove"):
+    for deed in ("pause", "resume", "prove", "sweep"):
         assert client.post(f"/sync/{books}/{deed}").status_code == 403
 
 
