@@ -201,6 +201,28 @@ def cause_of(error: ProviderError) -> str:
     return next((_BY_CLASS[kind] for kind in type(error).__mro__ if kind in _BY_CLASS), "fault")
 
 
+REACTIONS: Mapping[Reaction, str] = {
+    Reaction.SAME_KEY: "the same again soon, with the same key; parked after twelve times",
+    Reaction.SLOW: "nobody calls the company for a while, then the same again",
+    Reaction.LATER: "the same again later",
+    Reaction.CONNECTION: "waits untouched until the connection is mended",
+    Reaction.RELOAD: f"read again, merged, made anew; parked after {ROUNDS} rounds",
+    Reaction.CONFIRM: "read again; parked as gone, inactive or pointing to something missing",
+    Reaction.LOOK_UP: "whoever bears the name is looked up; parked with a free name",
+    Reaction.PARK: "parked",
+}
+
+
+def markdown() -> str:
+    """The table of docs/sync.md."""
+    rows = ["| cause | QuickBooks' codes | then | a person can |", "|---|---|---|---|"]
+    for row in REFUSALS.values():
+        codes = ", ".join(str(code) for code in row.codes) or "–"
+        buttons = ", ".join(BUTTONS[name].lower() for name in row.buttons) or "–"
+        rows.append(f"| {row.title} | {codes} | {REACTIONS[row.reaction]} | {buttons} |")
+    return "\n".join(rows)
+
+
 def suffixed(name: str, taken: set[str], *, city: str = "", longest: int = 500) -> str:
     """A readable name that nobody bears: with the city, else with a number. `taken` are names in lower case."""
     ends = [f" ({city})"] if city else []

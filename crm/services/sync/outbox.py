@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, text, union
+from sqlalchemy import or_, select, text, union, update
 from sqlalchemy.orm import Session
 
 from crm.bell import ring
-from crm.db import table_of
-from crm.models import Connection, Link, OutboxEntry, OutboxNeed
+from crm.db import changed, table_of
+from crm.models import Connection, Link, OutboxEntry, OutboxNeed, PlanLine
 from crm.services.audit import Actor
 from crm.services.identity_keys import chunks
 from crm.services.sync.bulk import INSERTS, update_by_id
@@ -127,6 +127,7 @@ def _absorb(
     ).all()
     rows = [_absorbed(entry, wishes[entry.local_id], trigger=trigger, actor=actor, now=now) for entry in waiting]
     update_by_id(session, ENTRIES, rows)
+    _tell_undone(session, [entry.plan_line_id for entry in waiting], rows)
     _forget(session, {row["id"] for row in rows})
     return {entry.local_id: entry.id for entry in waiting}
 
@@ -155,6 +156,15 @@ def _absorbed(entry: Any, wish: Wish, *, trigger: str, actor: Actor, now: dateti
         "updated_at": now,
         **(clean | {"error": NEVER_THERE} if undone else clean if mended else kept),
     }
+
+
+def _tell_undone(session: Session, planned: Sequence[int | None], rows: Sequence[Mapping[str, Any]]) -> None:
+    """What was taken back before it was sent is through, for the plan that made it and the one that took it back."""
+    lines = {one for old, row in zip(planned, rows, strict=True) if row["state"] == "dropped"
+             for one in (old, row["plan_line_id"])} - {None}  # fmt: skip
+    if lines:
+        through = {"outcome": "nothing", "outcome_text": NEVER_THERE}
+        changed(update(PlanLine).where(PlanLine.id.in_(lines)).values(through))
 
 
 def _insert(

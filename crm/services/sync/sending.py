@@ -40,8 +40,10 @@ from crm.services.sync.work import Batch, books_of
 log = logging.getLogger(__name__)
 
 OpenBooks = Callable[..., AbstractContextManager[Accounting]]
-LEASE = timedelta(minutes=3)
-"""Longer than a batch takes from claim to settling; a worker that died is replaced after this time."""
+CLAIM = timedelta(minutes=1)
+"""Longer than making the bodies of a batch takes."""
+LEASE = timedelta(minutes=4)
+"""Longer than pushing and settling a batch takes, waiting for its turn included; then a dead worker is replaced."""
 SLICE = timedelta(minutes=3)
 """Then the worker lets go, so that one company does not keep others waiting; the bell is rung at once."""
 
@@ -54,7 +56,6 @@ class Claim:
     spec: Spec
     entries: Mapping[int, int]
     frozen: bool
-    until: datetime
 
 
 def send(
@@ -151,17 +152,18 @@ def _claim(connection_id: int, *, now: datetime) -> Claim | None:
             OutboxEntry.kind.in_([kind for kind in _kinds(session, connection_id) if kind in spec.push_kinds]),
             *_free(),
         )  # fmt: skip
+        until = now + (LEASE if key else CLAIM)
         ids = select(OutboxEntry.id).where(*mine, *which).order_by(OutboxEntry.id).limit(spec.push_size)
         taken = session.execute(
             update(OutboxEntry)
             .where(OutboxEntry.id.in_(ids.with_for_update(skip_locked=True).scalar_subquery()),
                    OutboxEntry.available_at <= now)
-            .values(attempts=OutboxEntry.attempts + 1, available_at=now + LEASE)
+            .values(attempts=OutboxEntry.attempts + 1, available_at=until)
             .returning(OutboxEntry.id, OutboxEntry.attempts),
             execution_options={"synchronize_session": False},
         ).all()  # fmt: skip
         entries = {row.id: row.attempts for row in taken}
-        return Claim(connection_id, spec, entries, bool(key), now + LEASE) if entries else None
+        return Claim(connection_id, spec, entries, bool(key)) if entries else None
 
 
 # --- one batch ------------------------------------------------------------------------------------------------
@@ -282,6 +284,7 @@ def _become(batch: Batch, entry: OutboxEntry, what: Prepared, key: str) -> bool:
         case Send():
             entry.state, entry.frozen_at, entry.generation = "frozen", batch.now, entry.generation + 1
             entry.request_key, entry.batch_item = key, f"e{entry.id % 10**8}"
+            entry.available_at = batch.now + LEASE
             entry.operation, entry.body, entry.before = what.operation, what.body, what.before
             entry.changes, entry.remote_id = what.changes, what.remote_id
             return True

@@ -22,7 +22,7 @@ from crm.db import changed, transaction
 from crm.domain.delivery import MOST_TRIES, delay
 from crm.domain.errors import ProviderError
 from crm.domain.refusals import REFUSALS, ROUNDS, Reaction, cause_of
-from crm.models import Connection, OutboxEntry
+from crm.models import Connection, Link, OutboxEntry
 from crm.providers.accounting.base import Pushed
 from crm.services import throttle
 from crm.services.audit import Actor
@@ -141,9 +141,9 @@ def _finish(work: Settling, answer: Answer, sentence: str, contact_id: int | Non
     entry, batch = answer.entry, work.batch
     if answer.record is not None:
         entry.remote_id = answer.record.origin.remote_id
-    log_out(batch, entry, "sent", sentence, outcome="done", took=work.took, contact_id=contact_id)
     settled(batch, entry, "done")
-    entry.cause, entry.error, entry.error_code, entry.evidence = "", sentence, "", {}
+    entry.cause, entry.error, entry.error_code, entry.trace_id, entry.evidence = "", "", "", "", {}
+    log_out(batch, entry, "sent", sentence, outcome="done", took=work.took, contact_id=contact_id)
     after = as_stored(answer.record) if answer.record is not None else None
     tell_plan(batch, entry, "done", sentence, after=after)
     if entry.operation == "reactivate" and entry.fields:  # what had to wait for it
@@ -181,6 +181,8 @@ def _failed(work: Settling, entry: OutboxEntry, error: ProviderError, found: Fou
     evidence = {"said": error.cause.message, "detail": error.cause.detail, "field": error.cause.field}
     there = found.now.get(entry.id) if entry.id in found.now else None
     match row.reaction:
+        case Reaction.RELOAD | Reaction.CONFIRM if entry.id in found.now and there is None and _moved(work, entry):
+            make_anew(work.batch, entry)
         case Reaction.RELOAD | Reaction.CONFIRM if entry.id in found.now and there is None:
             park_sent(work.batch, entry, "gone", REFUSALS["gone"].sentence, evidence)
         case Reaction.RELOAD if there is not None:
@@ -194,10 +196,17 @@ def _failed(work: Settling, entry: OutboxEntry, error: ProviderError, found: Fou
             park_sent(work.batch, entry, cause, taken.error, {**evidence, **taken.evidence})
         case Reaction.PARK:
             park_sent(work.batch, entry, cause, str(error), evidence)
-        case _ if row.reaction is not Reaction.CONNECTION and entry.failures >= MOST_TRIES:
+        case Reaction.SAME_KEY if entry.failures >= MOST_TRIES:
             park_sent(work.batch, entry, cause, row.sentence, evidence)
         case _:
             _later(work, entry, error)
+
+
+def _moved(work: Settling, entry: OutboxEntry) -> bool:
+    """Whether the object has another record there by now: the old one was merged into it."""
+    mine = (Link.connection_id == entry.connection_id, Link.kind == entry.kind, Link.local_id == entry.local_id)
+    remote_id = work.batch.session.scalar(select(Link.remote_id).where(*mine))
+    return remote_id not in (None, entry.remote_id)
 
 
 def _never_came(work: Settling, entry: OutboxEntry) -> None:
@@ -225,7 +234,8 @@ def _later(work: Settling, entry: OutboxEntry, error: ProviderError) -> None:
         wait = 60.0  # due as soon as the connection works; the minute keeps a broken one from being asked in a loop
     elif row.reaction is Reaction.SLOW:
         wait = float(getattr(error, "retry_after", None) or 60)
-        throttle.hold(batch.books.id, wait, now=batch.now)
+        if not isinstance(error, throttle.NoPlace):  # that was kept back here
+            throttle.hold(batch.books.id, wait, now=batch.now)
     else:
         entry.failures += 1
         soon = row.reaction is Reaction.SAME_KEY

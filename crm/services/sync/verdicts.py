@@ -114,10 +114,12 @@ def gives_way(batch: Batch, entry: OutboxEntry) -> bool:
     newer.operation = STRONGER.get((entry.operation, newer.operation), newer.operation)
     newer.fields = {**entry.fields, **newer.fields}
     newer.options = {**entry.options, **newer.options}
-    newer.plan_line_id = newer.plan_line_id or entry.plan_line_id
+    if newer.plan_line_id is None:
+        newer.plan_line_id, entry.plan_line_id = entry.plan_line_id, None
     newer.rounds, newer.updated_at = max(entry.rounds, newer.rounds), batch.now
     settled(batch, entry, "dropped")
-    entry.error, entry.plan_line_id = NEWER, None
+    entry.error = NEWER
+    tell_plan(batch, entry, "left", NEWER)
     return True
 
 
