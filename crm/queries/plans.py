@@ -14,6 +14,7 @@ from crm.domain.errors import NotFound
 from crm.domain.plans import ACTIONS, OUTCOMES, PURPOSES, STATES, STAYS, WRITES, LineFilters
 from crm.domain.shared_fields import TITLES
 from crm.models import Connection, OutboxEntry, Plan, PlanLine
+from crm.queries import sync_settings
 
 SIZE = 50
 SORTS: Mapping[str, Any] = {
@@ -92,6 +93,8 @@ class PlanView:
     approved: int
     undone_by: Plan | None
     """The last plan that takes this one back."""
+    goes_out: bool
+    """Whether the settings of the sync let customers be written, now."""
 
     @property
     def title(self) -> str:
@@ -211,7 +214,7 @@ def show(plan_id: int) -> PlanView:
     ]
     return PlanView(
         plan, connection, _totals(plan, groups), tuple(fields), db.session.scalar(choosable) or 0, settled, approved,
-        _undone_by(plan),
+        _undone_by(plan), sync_settings.current(db.session(), connection.id, "customer").allows_out,
     )  # fmt: skip
 
 

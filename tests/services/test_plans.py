@@ -27,6 +27,7 @@ from crm.models import (
     OutboxEntry,
     Plan,
     PlanLine,
+    SyncLogEntry,
 )  # fmt: skip
 from crm.queries import plans as queries
 from crm.services import contacts
@@ -552,3 +553,16 @@ def test_nothing_is_undone_that_was_not_written(connection: Connection) -> None:
         plans.ask_undo(plan_id=plan.id, actor=KIM, now=clock.now())
     with pytest.raises(NotFound), transaction():
         plans.ask_undo(entry_id=4711, actor=KIM, now=clock.now())
+
+
+def test_the_sync_log_tells_when_a_plan_was_ready_and_what_came_of_it(connection: Connection) -> None:
+    import_(connection, AMY)
+    edit("Amy Fox", phone="816 555 0909")
+    plan = approve(made(connection))
+    settle(plan)
+    worked(plan)
+    told = select(SyncLogEntry.message).where(SyncLogEntry.event.in_(("plan_ready", "plan_done")))
+    assert db.session.scalars(told.order_by(SyncLogEntry.id)).all() == [
+        f"Plan {plan.id}. Ready. Lines that would write something: 1.",
+        f"Plan {plan.id}. Carried out: done 1.",
+    ]

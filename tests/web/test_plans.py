@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from crm import clock
 from crm.db import db, transaction
 from crm.models import Connection, OutboxEntry, Plan, PlanLine
-from crm.services.sync import plans
+from crm.services.sync import plans, settings
 from crm.services.sync.plans import Choice
 from tests.services.test_plans import (
     AMY,
@@ -286,3 +286,12 @@ def test_a_parked_line_leads_to_the_outbox(admin: FlaskClient, plan: Plan) -> No
     entry = entries()[0]
     page = admin.get(address(plan, "?outcome=parked")).text
     assert f'href="/sync/outbox/{entry.id}"' in page and "Parked" in page
+
+
+def test_a_plan_says_when_the_settings_do_not_let_anything_out(
+    admin: FlaskClient, plan: Plan, connection: Connection
+) -> None:
+    assert "Customers are not written just now" not in admin.get(address(plan)).text
+    with transaction() as session:
+        settings.pause(session, connection.id, "customer", actor=KIM, now=clock.now())
+    assert "Customers are not written just now" in admin.get(address(plan)).text

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from crm.bell import ring
 from crm.db import changed, transaction
-from crm.domain.plans import LIVE, UNSETTLED
-from crm.models import Plan, PlanLine
+from crm.domain.plans import LIVE, OUTCOMES, UNSETTLED, WRITES
+from crm.models import Plan, PlanLine, SyncLogEntry
 from crm.services.sync import carrying, planning, undo
 from crm.services.sync.work import LeaseLost, books_of
 
@@ -90,6 +90,7 @@ def _page(plan_id: int, attempt: int, now: datetime) -> bool:
             if not more:
                 plan.state, plan.cursor, plan.ready_at = "ready", "", now
                 plan.total = plan.done = max(plan.total, plan.done)
+                _log(session, plan, "plan_ready", f"Ready. Lines that would write something: {sum(_written(plan)):,}.", now)
         elif not (more := carrying.page(session, plan, books_of(plan.connection), now=now)):
             _wait_or_end(session, plan, now)
     return more
@@ -105,6 +106,22 @@ def _wait_or_end(session: Session, plan: Plan, now: datetime) -> None:
     if not session.scalar(open_ones):
         undo.mark_undone(session, plan)
         plan.state, plan.finished_at = "done", now
+        counts = select(PlanLine.outcome, func.count()).where(PlanLine.plan_id == plan.id, PlanLine.outcome != "")
+        found = session.execute(counts.group_by(PlanLine.outcome).order_by(PlanLine.outcome))
+        words = ", ".join(f"{OUTCOMES[outcome][0].lower()} {number:,}" for outcome, number in found)
+        _log(session, plan, "plan_done", f"Carried out: {words or 'nothing to write'}.", now)
+
+
+def _written(plan: Plan) -> list[int]:
+    return [plan.counts.get(action, 0) for action in WRITES]
+
+
+def _log(session: Session, plan: Plan, event: str, message: str, now: datetime) -> None:
+    session.add(SyncLogEntry(
+        connection_id=plan.connection_id, at=now, event=event, kind="customer", direction="out", outcome="done",
+        trigger="undo" if plan.purpose == "undo" else "plan", message=f"Plan {plan.id}. {message}",
+        details={"plan_id": plan.id, "counts": dict(plan.counts)},
+    ))  # fmt: skip
 
 
 def _let_go(plan_id: int, attempt: int, now: datetime) -> None:

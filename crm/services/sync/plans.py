@@ -178,7 +178,7 @@ def rename(plan_id: int, line_id: int, name: str, *, now: datetime) -> PlanLine:
         raise Refused("Only a contact that is not in QuickBooks yet can get another name there.")
     drawn = carrying.planning.renamed(db.session(), plan, line, " ".join(name.split()), now=now)
     _moved(plan, line.action, "create", 1)
-    line.action, line.reason, line.changes = "create", drawn.reason, drawn.changes
+    line.action, line.reason, line.changes = "create", drawn.reason, dict(drawn.changes)
     return line
 
 

@@ -34,6 +34,7 @@ from crm.services import contacts, timeline
 from crm.services.audit import Actor
 from crm.services.contact_parts import loaded
 from crm.services.sync.before_images import PAGE, Deed, deeds
+from crm.services.sync.drawing import Drawn
 from crm.services.sync.outbox import Wish
 from crm.services.sync.planning import row_of
 from crm.services.sync.work import Books
@@ -48,17 +49,9 @@ THERE = "deleted or merged in QuickBooks since: there is nothing left to put bac
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Drawn):
     """What taking it back would do: a line of a plan, with what is needed to carry it out."""
 
-    local_id: int
-    name: str
-    action: str
-    remote_id: str
-    changes: Mapping[str, list[str]]
-    reason: str
-    amount: Decimal | None
-    before: dict[str, Any] | None
     back: tuple[str, ...] = ()
     target: Theirs | None = None
     merged: Merged | None = None
