@@ -15,6 +15,7 @@ from crm.blueprints.consenting import other_company_mark
 from crm.db import transaction
 from crm.domain.connections import WORDS
 from crm.queries import connections as queries
+from crm.queries import proofs
 from crm.security import requires
 from crm.services import connections
 from crm.web import go, page
@@ -55,6 +56,7 @@ def show(connection_id: int) -> Any:
         ready=settings.quickbooks_ready,
         imported=queries.kept(connection_id).customers > 0,
         import_url=_import_url(connection_id),
+        proof=proofs.last(connection_id),
         now=now,
     )
 

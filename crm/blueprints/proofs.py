@@ -24,7 +24,8 @@ blueprint = Blueprint("proofs", __name__, url_prefix="/sync/proofs")
 FILTERS = {"q": "", "state": "", "trigger": "", "sort": ""}
 #: Remedy -> endpoint and words of the page where it is done.
 PLACES = {"outbox": ("outbox.index", "Open the outbox"), "open_conflict": ("conflicts.index", "Open the conflict"),
-          "import": ("integrations.index", "Go to the import")}  # fmt: skip
+          "import": ("integrations.index", "Go to the import"),
+          "settings": ("sync_settings.index", "Open the settings")}  # fmt: skip
 
 
 @blueprint.get("")
@@ -80,7 +81,7 @@ def show(proof_id: int) -> Any:
         filters=filters,
         kinds=queries.line_kinds(proof_id),
         mendable=queries.mendable(proof_id),
-        place_of=_place,
+        remedy_place=_place,
     )
 
 

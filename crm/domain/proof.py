@@ -38,8 +38,9 @@ BUCKETS: dict[str, str] = {
 FIGURES: dict[str, str] = {
     "balance": "Open balance, from documents", "balance_read": "Open balance, as last read",
     "balance_with_jobs": "Open balance with jobs, as last read", "missing_here": "Not here",
-    "missing_there": "Not in QuickBooks", "total": "Total", "open": "Open amount", "void": "Void",
-    "owner": "Customer", "date": "Date", "due_date": "Due date", "facts": "Open amount shown at the contact",
+    "missing_there": "Not in QuickBooks", "unreadable": "Cannot be read", "total": "Total", "open": "Open amount",
+    "void": "Void", "owner": "Customer", "date": "Date", "due_date": "Due date",
+    "facts": "Open amount shown at the contact",
     **BUCKETS, "aged": "Aged receivables",
 }  # fmt: skip
 WORDS = {"customer": "Customer", "invoice": "Invoice", "payment": "Payment", "credit_memo": "Credit memo"}
@@ -83,6 +84,14 @@ class Share:
     kind: str
     document_id: str
     amount: Decimal
+
+
+def unreadable(kind: str, remote_id: str, ours: Account | Paper | None) -> Difference:
+    """The books hold it and send something we cannot read: neither equal nor gone."""
+    amount = ours.balance if isinstance(ours, Account) else ours.total if ours else None
+    customer = ours.customer_id if isinstance(ours, Paper) else remote_id if kind == "customer" else ""
+    name, contact_id = (ours.name, ours.contact_id) if ours else ("", None)
+    return Difference(kind, remote_id, "unreadable", amount, None, name, contact_id, customer)
 
 
 @dataclass(frozen=True, slots=True)

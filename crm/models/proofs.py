@@ -64,5 +64,6 @@ class ProofLine(Base):
     theirs: Mapped[Decimal | None] = mapped_column(Money)
     cause: Mapped[str] = mapped_column(Text, default="")
     remedy: Mapped[str] = mapped_column(String(30), default="")
-    """What the button does: `read_again`, `import`, `open_conflict`, `outbox`; empty where there is only advice."""
+    """What the button does: `read_again`, `import`, `open_conflict`, `outbox`, `settings`; empty where there is only
+    advice."""
     mended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -28,7 +28,7 @@ from crm.models import (
 )
 from crm.services import connections
 from crm.services.audit import SYSTEM, Actor
-from crm.services.sync import intake, proof, proof_mending
+from crm.services.sync import intake, proof, proof_mending, settings
 from sandbox import Served, serving
 from tests.flows.imports import everything, opened, run_import
 from tests.quickbooks import connect, quickbooks  # noqa: F401
@@ -180,6 +180,31 @@ def test_reading_it_again_mends_it_and_the_next_proof_settles_the_notice(
     intake.take_in(connection.id, clock=clock.now)
     assert prove(connection.id).state == "equal"
     assert db.session.scalars(select(Notice).where(Notice.topic == "proof_different")).one().settled_at is not None
+
+
+def test_where_reading_is_switched_off_the_settings_are_the_cause(connection: Connection, sandbox: Served) -> None:
+    body = unpaid(sandbox)
+    dearer(sandbox, body)
+    with transaction() as session:
+        settings.pause(session, connection.id, "invoice", actor=SYSTEM, now=clock.now())
+        settings.pause(session, connection.id, "estimate", actor=SYSTEM, now=clock.now())
+    made = prove(connection.id)
+    line = lines(made)["invoice", body["Id"], "total"]
+    assert (line.remedy, "Reading invoices is paused" in line.cause) == ("settings", True)
+    assert "count:estimate" not in {one["name"] for one in made.figures}
+
+
+def test_what_cannot_be_read_is_neither_equal_nor_gone(connection: Connection, sandbox: Served) -> None:
+    body = unpaid(sandbox)
+    with sandbox.store.writing(sandbox.realm) as books:
+        stored_ = books.get("Invoice", body["Id"])
+        books.put("Invoice", {**stored_, "MetaData": {**stored_["MetaData"], "CreateTime": "yesterday"}})
+    assert prove(connection.id).state == "equal"  # no sum differs, so no document was looked at
+    made = prove(connection.id, thorough=True)
+    ((key, line),) = lines(made).items()
+    assert key == ("invoice", body["Id"], "unreadable")
+    assert (line.ours, line.theirs, line.remedy) == (body["TotalAmt"], None, "")
+    assert "cannot be read" in line.cause
 
 
 def test_what_is_only_on_one_side_is_said_to_be(connection: Connection, sandbox: Served) -> None:

@@ -182,3 +182,14 @@ def test_a_proof_asked_for_twice_is_one(client: FlaskClient, sign_in: SignIn, co
     sign_in("admin")
     places = {client.post("/sync/proofs", data={"connection": connection}).location for _ in range(2)}
     assert len(places) == 1 and clock.now() > AT
+
+
+def test_the_connections_page_says_how_the_last_proof_went(
+    client: FlaskClient, sign_in: SignIn, connection: int
+) -> None:
+    sign_in("admin")
+    assert "none yet" in client.get(f"/integrations/{connection}").text
+    proof(connection, "equal")
+    proof(connection, "failed")
+    page = client.get(f"/integrations/{connection}").text.replace("\u202f", " ")
+    assert "Equal to the cent, Nov 21, 2026, 3:00" in page

@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 
 from crm.db import db
-from crm.domain.proof import FIGURES, MONEY_KINDS, Account, Difference, thing
+from crm.domain.proof import FIGURES, KINDS, MONEY_KINDS, Account, Difference, thing
 from crm.models import Conflict, Contact, InboxEvent, Link, OutboxEntry, SyncLogEntry
+from crm.queries.sync_settings import of_connection
 from crm.services.sync.work import Books
 
 WAITING = ("pending", "frozen", "parked", "skipped")
@@ -43,6 +44,8 @@ class Known:
     """An event about it waits in the inbox."""
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     """Why it could not be read."""
+    off: frozenset[str] = frozenset()
+    """Kinds that do not come in at present, by the sync settings."""
     documents: Counter[str] = field(default_factory=Counter)
     """Customer -> how many of its documents differ."""
 
@@ -95,6 +98,14 @@ def _waits(line: Difference, known: Known) -> Told:
     return f"A change of {_it(line)} waits in the outbox and has not reached QuickBooks yet.", "outbox"
 
 
+def _off(line: Difference, known: Known) -> Told:
+    if line.kind not in known.off or line.figure in ("balance", "facts"):
+        return None
+    what = KINDS[line.kind].lower()
+    said = f"Reading {what} is paused or switched off in the sync settings, so changes there do not come in."
+    return said, "settings"
+
+
 def _missing_here(line: Difference, known: Known) -> Told:
     if line.figure != "missing_here":
         return None
@@ -103,6 +114,13 @@ def _missing_here(line: Difference, known: Known) -> Told:
         return f"{_it(line)} could not be read: {reason}", ""
     at = f", last changed there {_moment(line.there_at, known)}" if line.there_at else ""
     return f"{_it(line)} is in QuickBooks{at}, and has not been read yet.", "read_again"
+
+
+def _unreadable(line: Difference, known: Known) -> Told:
+    if line.figure != "unreadable":
+        return None
+    reason = known.refused.get((line.kind, line.remote_id)) or "A field of it is not what QuickBooks documents."
+    return f"{_it(line)} is in QuickBooks, but cannot be read, so it cannot be compared: {reason}", ""
 
 
 def _missing_there(line: Difference, known: Known) -> Told:
@@ -170,8 +188,8 @@ def _ours(line: Difference, known: Known) -> Told:
 
 
 RULES: tuple[Callable[[Difference, Known], Told], ...] = (
-    _conflict, _waits, _missing_here, _missing_there, _by_documents, _changed_there, _told, _facts, _read_balance,
-    _unread_papers, _ours,
+    _conflict, _unreadable, _waits, _off, _missing_here, _missing_there, _by_documents, _changed_there, _told, _facts,
+    _read_balance, _unread_papers, _ours,
 )  # fmt: skip
 
 
@@ -197,6 +215,8 @@ def _moment(moment: datetime | None, known: Known) -> str:
 
 def _known(books: Books, found: Sequence[Difference], now: datetime) -> Known:
     known = Known(books.time_zone, now)
+    kept = of_connection(db.session(), books.id)
+    known.off = frozenset(kind for kind in KINDS if kind in kept and not kept[kind].allows_in)
     documents = {(line.customer_id, line.kind, line.remote_id) for line in found if line.kind in MONEY_KINDS}
     known.documents = Counter(customer for customer, _, _ in documents)
     ids = sorted({line.remote_id for line in found if line.remote_id})

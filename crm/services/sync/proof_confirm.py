@@ -11,11 +11,11 @@ from sqlalchemy import select
 from crm.db import db, end_reading
 from crm.domain import proof as compare
 from crm.domain.proof import MONEY_KINDS, ZERO, Difference
-from crm.domain.records import CustomerRecord, Record
 from crm.models import ProofLine
+from crm.providers.accounting.base import Page
 from crm.queries import proof_sides as ours
 from crm.services.sync import proof_causes
-from crm.services.sync.proof_steps import account, aged, facts, paper
+from crm.services.sync.proof_steps import account, aged, facts, paper, refused
 from crm.services.sync.proof_work import MOST, Hold, Reading, Wait, replace_lines
 from crm.services.sync.reading_again import read_again
 
@@ -74,11 +74,11 @@ def _looked_again(
     sums: dict[str, list[Decimal]] = {}
     for kind, ids in suspects.items():
         for some in _chunks(sorted(set(ids))):
-            records = reading.fetch(kind, some)
+            page = reading.fetch(kind, some)
             if kind == "customer":
-                found += _again_accounts(hold, some, records, sums)
+                found += _again_accounts(hold, some, page, sums)
             else:
-                found += _again_papers(hold, kind, some, records, sums)
+                found += _again_papers(hold, kind, some, page, sums)
             end_reading()
             with hold.page():
                 pass  # the hold is renewed
@@ -86,13 +86,17 @@ def _looked_again(
 
 
 def _again_accounts(
-    hold: Hold, ids: Sequence[str], records: Sequence[Record], sums: dict[str, list[Decimal]]
+    hold: Hold, ids: Sequence[str], page: Page, sums: dict[str, list[Decimal]]
 ) -> list[Difference]:
-    theirs = {record.origin.remote_id: account(record) for record in records if isinstance(record, CustomerRecord)}
+    theirs = {one.remote_id: one for record in page.records if (one := account(record))}
     here, computed = ours.accounts(hold.books.id, ids), ours.open_by_customer(hold.books.id, ids)
     found: list[Difference] = []
+    odd = refused(page)
     for id_ in ids:
         mine, there = here.get(id_), theirs.get(id_)
+        if id_ in odd:
+            found.append(compare.unreadable("customer", id_, mine))
+            continue
         found += compare.account_differences(mine, there, computed.get(id_, ZERO))
         told = there or mine
         if told is not None and not (there and there.balance is None):
@@ -102,13 +106,17 @@ def _again_accounts(
 
 
 def _again_papers(
-    hold: Hold, kind: str, ids: Sequence[str], records: Sequence[Record], sums: dict[str, list[Decimal]]
+    hold: Hold, kind: str, ids: Sequence[str], page: Page, sums: dict[str, list[Decimal]]
 ) -> list[Difference]:
-    theirs = {one.remote_id: one for one in map(paper, records)}
+    theirs = {one.remote_id: one for one in map(paper, page.records)}
     here = ours.papers(hold.books.id, kind, ids)
     found: list[Difference] = []
+    odd = refused(page)
     for id_ in ids:
         mine, there = here.get(id_), theirs.get(id_)
+        if id_ in odd:
+            found.append(compare.unreadable(kind, id_, mine))
+            continue
         found += compare.paper_differences(mine, there)
         _add(sums, f"total:{kind}", mine.total if mine else ZERO, there.total if there else ZERO)
     return found

@@ -15,9 +15,11 @@ from sqlalchemy import select
 from crm.db import db, end_reading
 from crm.domain import proof as compare
 from crm.domain.proof import KINDS, MONEY_KINDS, ZERO, Account, Difference, Paper
-from crm.domain.records import CustomerRecord, PaymentRecord
-from crm.models import Proof, ProofLine
+from crm.domain.records import CustomerRecord, PaymentRecord, Record
+from crm.models import Connection, Proof, ProofLine
+from crm.providers.accounting.base import Page
 from crm.queries import proof_sides as ours
+from crm.queries.sync_settings import of_connection
 from crm.services.sync import proof_causes
 from crm.services.sync.proof_work import Hold, Reading, Wait, replace_lines
 
@@ -25,7 +27,15 @@ from crm.services.sync.proof_work import Hold, Reading, Wait, replace_lines
 
 
 def count(hold: Hold, reading: Reading) -> Wait:
-    kinds = [kind for kind in KINDS if kind in reading.port.spec.kinds]
+    """Kinds that money is made of, and others where they come in."""
+    kept = of_connection(db.session(), hold.books.id)
+    read = db.session.scalar(select(Connection.read_at).where(Connection.id == hold.books.id)) or {}
+    kinds = [
+        kind
+        for kind in KINDS
+        if kind in reading.port.spec.kinds
+        and (kind in (*MONEY_KINDS, "customer") or (kind in read and kept[kind].allows_in))
+    ]
     counts: dict[str, list[int]] = {}
     for done, kind in enumerate(kinds, start=1):
         there = reading.count(kind)
@@ -44,9 +54,11 @@ def customers(hold: Hold, reading: Reading) -> Wait:
     same: dict[str, Decimal] = {}
     found: list[Difference] = []
     seen: set[str] = set()
-    for records in reading.scan("customer", _expected(hold, "customer")):
-        theirs = {record.origin.remote_id: account(record) for record in records if isinstance(record, CustomerRecord)}
-        seen |= theirs.keys()
+    for page in reading.scan("customer", _expected(hold, "customer")):
+        theirs = {one.remote_id: one for record in page.records if (one := account(record))}
+        odd = refused(page)
+        found += [compare.unreadable("customer", id_, ours.accounts(hold.books.id, [id_]).get(id_)) for id_ in odd]
+        seen |= {*theirs, *odd}
         found += _accounts(hold, theirs, same)
     unseen = sorted(ours.account_ids(hold.books.id) - seen)
     found += [
@@ -84,7 +96,14 @@ def facts(hold: Hold) -> list[Difference]:
     ]
 
 
-def account(record: CustomerRecord) -> Account:
+def refused(page: Page) -> list[str]:
+    """Ids of what is there and cannot be read."""
+    return [refusal.remote_id for refusal in page.refusals if refusal.remote_id]
+
+
+def account(record: Record) -> Account | None:
+    if not isinstance(record, CustomerRecord):
+        return None
     return Account(record.origin.remote_id, record.display_name, record.currency, record.balance,
                    record.balance_with_jobs, record.origin.updated_at)  # fmt: skip
 
@@ -143,14 +162,16 @@ def _documents(hold: Hold, reading: Reading, kind: str) -> None:
     found: list[Difference] = []
     seen: set[str] = set()
     compared, same = 0, ZERO
-    for records in reading.scan(kind, _expected(hold, kind)):
-        theirs = {one.remote_id: one for one in map(paper, records)}
+    for page in reading.scan(kind, _expected(hold, kind)):
+        theirs = {one.remote_id: one for one in map(paper, page.records)}
+        odd = refused(page)
+        found += [compare.unreadable(kind, id_, ours.papers(hold.books.id, kind, [id_]).get(id_)) for id_ in odd]
         here = ours.papers(hold.books.id, kind, sorted(theirs))
         for remote_id, there in theirs.items():
             some = compare.paper_differences(here.get(remote_id), there)
             found += some
             same += ZERO if some else there.total
-        seen |= theirs.keys()
+        seen |= {*theirs, *odd}
         compared += len(theirs)
     unseen = sorted(ours.paper_ids(hold.books.id, kind) - seen)
     for mine in ours.papers(hold.books.id, kind, unseen).values():

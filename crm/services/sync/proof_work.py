@@ -16,9 +16,8 @@ from sqlalchemy import delete, insert
 
 from crm.db import db, end_reading, table_of, transaction
 from crm.domain.proof import Difference
-from crm.domain.records import Record
 from crm.models import Proof, ProofLine
-from crm.providers.accounting.base import Accounting, Receivable
+from crm.providers.accounting.base import Accounting, Page, Receivable
 from crm.services.sync import proof_causes
 from crm.services.sync.work import Books
 
@@ -65,8 +64,8 @@ class Reading:
     def count(self, kind: str) -> int:
         return self._asked(self._asking().count(kind))
 
-    def fetch(self, kind: str, ids: Sequence[str]) -> Sequence[Record]:
-        return self._asked(self._asking().fetch(kind, ids)).records
+    def fetch(self, kind: str, ids: Sequence[str]) -> Page:
+        return self._asked(self._asking().fetch(kind, ids))
 
     def receivables(self, day: date) -> Sequence[Receivable]:
         return self._asked(self._asking().receivables(day))
@@ -81,13 +80,13 @@ class Reading:
         end_reading()
         return answer
 
-    def scan(self, kind: str, total: int) -> Iterator[Sequence[Record]]:
+    def scan(self, kind: str, total: int) -> Iterator[Page]:
         """Page by page; between pages the hold is renewed and the progress shown."""
         cursor: str | None = None
         done = 0
         while True:
             page = self._asked(self._asking().scan(kind, cursor))
-            yield page.records
+            yield page
             done += len(page.records) + len(page.refusals)
             cursor = page.cursor
             self.note(done, max(total, done), kind)
