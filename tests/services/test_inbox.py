@@ -275,10 +275,10 @@ def test_old_bodies_and_old_events_are_cleared_away(app: Flask) -> None:
     for days in (100, 40, 1):
         arrive(cloudevents([said(days)]), now=now - timedelta(days=days))
     split()
-    first = rows(InboxEvent)[0].id
+    first = rows(Delivery)[0].id
     with transaction():
         old = now - timedelta(days=95)
-        changed(update(InboxEvent).where(InboxEvent.id == first).values(state="done", settled_at=old))
+        changed(update(InboxEvent).where(InboxEvent.delivery_id == first).values(state="done", settled_at=old))
     waiting = arrive(cloudevents([said(7)]), now=now - timedelta(days=200))
     with transaction():
         replaying.prune(now=now)
