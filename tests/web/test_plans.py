@@ -72,7 +72,7 @@ def test_the_plan_shows_what_would_be_written_with_money_and_that_the_books_are_
     page = admin.get(address(plan)).text
     for text in ("The books are safe", "(816) 555-0101", "816 555 0909", "$120.50", "Elm &lt;Inc&gt;",
                  "Stays in Tradebook", "Approve all 2 lines", "Open for writing, but write nothing",
-                 "Create all 1 customer"):  # fmt: skip
+                 "Also create 1 customer"):  # fmt: skip
         assert text in page, text
     assert "every 2s" not in page and "What happened" not in page
 
