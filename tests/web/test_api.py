@@ -204,4 +204,4 @@ def test_the_openapi_document_is_true(app: Flask, key: Callable[..., dict[str, s
         case.validate_response(response, headers=headers)
 
     every_answer_is_as_described()
-    assert len(called) == 6
+    assert len(called) == 14

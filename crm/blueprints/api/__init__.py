@@ -1,4 +1,7 @@
-"""The API, version 1: contacts with their money, connections, sync state and log, and starting a sync."""
+"""The API, version 1: contacts with their money, connections, sync state and log, and starting a sync.
+
+What it says and does about the engine (standing, log over everything, plans, conflicts) is `engine`.
+"""
 
 from __future__ import annotations
 
@@ -184,3 +187,6 @@ def _money(facts: Any) -> schemas.Money | None:
     plain = [name for name in schemas.Money.model_fields if name not in ("aging", "days_to_pay")]
     days = None if facts.days_to_pay is None else f"{facts.days_to_pay:.1f}"
     return schemas.Money(**{name: getattr(facts, name) for name in plain}, aging=aging, days_to_pay=days)
+
+
+from crm.blueprints.api import engine  # noqa: E402, F401 - it puts its operations on the blueprint

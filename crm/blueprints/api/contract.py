@@ -157,7 +157,8 @@ def _describe(op: Operation, refs: dict[Any, Any]) -> dict[str, Any]:
         "responses": {str(op.status): _content("application/json", refs[op.answer], "As asked.")},
     }
     if op.body is not None:
-        described["requestBody"] = {"required": False, "content": {"application/json": {"schema": refs[op.body]}}}
+        needed = any(field.is_required() for field in op.body.model_fields.values())
+        described["requestBody"] = {"required": needed, "content": {"application/json": {"schema": refs[op.body]}}}
     codes = {401, 403, *op.refusals} | ({422} if op.query or op.body else set())
     for code in sorted(codes):
         described["responses"][str(code)] = _content("application/problem+json", refs[schemas.Problem], REASONS[code])
@@ -187,5 +188,6 @@ REASONS = {
     401: "No valid key was sent.",
     403: "The key's scope does not allow this.",
     404: "There is no such thing.",
+    409: "It has changed meanwhile.",
     422: "The request must be changed.",
 }
