@@ -24,7 +24,7 @@ from sandbox.store import Store
 from sandbox.throttle import Counters, Gate
 from sandbox.times import utc_now
 from sandbox.tokens import ACCOUNTING, Authority, Tokens
-from sandbox.trouble import AFTER, Script, wait
+from sandbox.trouble import AFTER, Rule, Script, wait
 from sandbox.webhooks import Postman
 
 FIRST_REALM = 9341450000000001
@@ -100,13 +100,17 @@ def _before() -> Response | None:
         elif rule.action == "revoke_tokens":
             sandbox.authority.revoke_all(realm or None)
         elif rule.action not in AFTER:
-            return _struck(rule.action, rule.status)
+            return _struck(rule)
     return None
 
 
-def _struck(action: str, status: int) -> Response:
+def _struck(rule: Rule) -> Response:
+    action, status = rule.action, rule.status
     if action == "throttle":
-        return api.refused(faults.throttled())
+        response = api.refused(faults.throttled())
+        if rule.retry_after:
+            response.headers["Retry-After"] = str(rule.retry_after)
+        return response
     if action == "html":
         page = f"<html><head><title>{status}</title></head><body><h1>Service Unavailable</h1></body></html>"
         return Response(page, status, mimetype="text/html")

@@ -31,6 +31,8 @@ class Rule:
     chance: float = 1.0
     seconds: float = 1.0
     status: int = 503
+    retry_after: int = 0
+    """Of a throttle: seconds named in Retry-After; 0 names none, as recorded."""
     body: str = ""
     struck: int = 0
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from crm import clock
 from crm.db import db, transaction
 from crm.domain.runs import LIVE
-from crm.models import Customer, Delivery, InboxEvent, OutboxEntry, Sweep, SyncRun
+from crm.models import Connection, Customer, Delivery, InboxEvent, OutboxEntry, Sweep, SyncRun
 from tools.chaos.edits import persist
 from tools.chaos.world import World
 
@@ -29,6 +29,7 @@ def settle(world: World, connection_id: int) -> None:
     for name in workers:
         world.kill(name)  # whoever held a lease is gone, so that time may pass for everything that waits
     time_passes()
+    world.empty_broker()
     world.ask("POST", "/webhooks/flush")
     until_nothing_waits(connection_id)
     began = clock.now()
@@ -47,6 +48,7 @@ def time_passes() -> None:
                                   (Delivery, ("received",))):  # fmt: skip
                 session.execute(update(model).where(model.state.in_(states)).values(available_at=now))
             session.execute(update(SyncRun).where(SyncRun.state.in_(LIVE)).values(lease_until=now))
+            session.execute(update(Connection).values(held_until=None))
 
     persist(write)
 

@@ -28,7 +28,7 @@ READY_SECONDS = 60
 #: What strikes calls of the accounting API, with its chance: about one call in four meets something.
 MISFORTUNE: tuple[dict[str, Any], ...] = (
     {"action": "drop_before", "chance": 0.05}, {"action": "drop_after", "chance": 0.05},
-    {"action": "throttle", "chance": 0.03}, {"action": "status", "status": 503, "chance": 0.03},
+    {"action": "throttle", "chance": 0.03, "retry_after": 3}, {"action": "status", "status": 503, "chance": 0.03},
     {"action": "status_after", "status": 500, "chance": 0.02}, {"action": "html", "status": 502, "chance": 0.02},
     {"action": "latency", "seconds": 0.4, "chance": 0.05},
 )  # fmt: skip
