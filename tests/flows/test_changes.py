@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from werkzeug.serving import make_server
 
 from crm import clock
 from crm.db import db, transaction
@@ -29,7 +32,7 @@ from crm.models import (
 )  # fmt: skip
 from crm.services import connections
 from crm.services.audit import SYSTEM
-from crm.services.sync import intake, merges, replaying, settings
+from crm.services.sync import inbox, intake, merges, replaying, settings
 from sandbox import Served, serving
 from tests.flows.changes import Company, document, events, facts
 from tests.flows.imports import opened, run_import
@@ -387,3 +390,74 @@ def test_an_older_reading_never_overwrites_a_newer_one(company: Company) -> None
         replaying.read_again(company.connection.id, "customer", customer.remote_id, actor=SYSTEM, now=clock.now())
     assert company.taken(open_books=opened(Slow()))[-1].outcome == "unchanged"
     assert db.session.get_one(Customer, customer.id).record["notes"] == "second"
+
+
+# --- at the same time -----------------------------------------------------------------------------------------
+
+
+def test_events_while_an_import_runs_leave_both_sides_equal(company: Company, app: Flask) -> None:
+    """Whoever reads an object first, and whoever stores it last: in the end the books' latest word stands here."""
+    people = [linked(number) for number in range(4)]
+    problems: list[BaseException] = []
+
+    def importing() -> None:
+        with app.app_context():
+            try:
+                run_import(company.connection.id)
+            except BaseException as problem:
+                problems.append(problem)
+
+    def listening() -> None:
+        with app.app_context():
+            try:
+                for _ in range(6):
+                    intake.take_in(company.connection.id, clock=clock.now)
+                    time.sleep(0.05)
+            except BaseException as problem:
+                problems.append(problem)
+
+    threads = [threading.Thread(target=importing), *(threading.Thread(target=listening) for _ in range(2))]
+    for thread in threads:
+        thread.start()
+    for turn in range(5):
+        for customer in people:
+            company.change(customer.remote_id, Notes=f"turn {turn}")
+            sold(company, customer, "10.00")
+        company.post(company.bodies())
+    for thread in threads:
+        thread.join()
+    assert not problems
+    company.told(later=120)
+    states = {(row.state, row.outcome) for row in events()}
+    assert states <= {("done", "changed"), ("done", "unchanged")}, states
+    for customer in people:
+        assert db.session.get_one(Customer, customer.id).record["notes"] == "turn 4"
+    check_books(company.served)
+
+
+@pytest.fixture
+def listening(app: Flask) -> Iterator[str]:
+    """The application, really served on a free port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+@pytest.mark.parametrize("form", ["cloudevents", "legacy"])
+def test_the_simulated_company_posts_its_webhooks_to_the_served_application(
+    company: Company, listening: str, form: str
+) -> None:
+    postman = company.served.sandbox.postman
+    postman.url, postman.format, postman.shuffle, postman.repeat = f"{listening}/webhooks/quickbooks", form, 0.5, 0.5
+    customer = linked()
+    invoice = sold(company, customer)
+    company.change(customer.remote_id, Notes="told for real")
+    assert postman.deliver(everything=True) >= 2 and postman.last_error == ""
+    inbox.split(clock=clock.now)
+    rows = company.taken()
+    assert rows and {row.outcome for row in rows} == {"changed"}
+    assert document("invoice", invoice["Id"]).contact_id == customer.contact_id
+    check_books(company.served)

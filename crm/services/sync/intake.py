@@ -222,5 +222,5 @@ def ring_due(*, now: datetime) -> None:
         .where(InboxEvent.state == "pending", InboxEvent.available_at <= now, Connection.state == "connected")
         .distinct()
     )
-    for connection_id in sorted(db.session.scalars(due)):
+    for connection_id in sorted(id_ for id_ in db.session.scalars(due) if id_ is not None):
         ring(TAKE_IN, connection_id)

@@ -67,9 +67,8 @@ def _again(ids: Sequence[int], now: datetime) -> None:
     changed(update(Delivery).where(Delivery.id.in_(ids)).values(replayed_at=now))
     again = (Delivery.id.in_(ids), Delivery.body.is_not(None))
     changed(update(Delivery).where(*again).values(state="received", available_at=now, error=""))
-    for connection_id in sorted(db.session.scalars(
-        select(InboxEvent.connection_id).where(mine, InboxEvent.state == "pending").distinct()
-    )):  # fmt: skip
+    pending = select(InboxEvent.connection_id).where(mine, InboxEvent.state == "pending").distinct()
+    for connection_id in sorted(id_ for id_ in db.session.scalars(pending) if id_ is not None):
         ring(TAKE_IN, connection_id)
 
 
