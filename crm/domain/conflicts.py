@@ -26,6 +26,6 @@ def mark_of(ours: str, theirs: str) -> str:
 def differing_parts(text: str, other: str) -> list[tuple[str, bool]]:
     """The text in pieces, each with whether the other text has something else there; case makes no difference."""
     mine, theirs = (re.findall(r"\S+\s*", one) for one in (text, other))
-    bare = [[word.strip().casefold() for word in words] for words in (mine, theirs)]
-    pieces = SequenceMatcher(None, *bare, autojunk=False).get_opcodes()
+    here, there = ([word.strip().casefold() for word in words] for words in (mine, theirs))
+    pieces = SequenceMatcher(None, here, there, autojunk=False).get_opcodes()
     return [("".join(mine[start:end]), how != "equal") for how, start, end, _, _ in pieces if end > start]

@@ -51,7 +51,7 @@ class Filters:
     def narrowed(self) -> bool:
         return bool(self.q or self.field or self.reason or self.connection)
 
-    def query(self) -> dict[str, str]:
+    def query(self) -> dict[str, Any]:
         """As it stands in an address; what is as usual is left out."""
         usual = asdict(Filters())
         return {name: text for name, text in asdict(self).items() if text != usual[name]}

@@ -15,24 +15,22 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm.db import db, table_of
+from crm.db import db
 from crm.domain import policies
 from crm.domain.conflicts import CHOICES, RULES, mark_of
-from crm.domain.directions import DIRECTIONS
 from crm.domain.errors import Changed, Invalid, NotFound
 from crm.domain.policies import emptied
-from crm.domain.shared_fields import ADDRESS, TITLES, shown_here
+from crm.domain.shared_fields import ADDRESS, TITLES
 from crm.models import Conflict, Connection, Link
 from crm.services import audit, conflict_values, contacts, timeline
+from crm.services import conflict_deeds as deeds
 from crm.services.audit import Actor
 from crm.services.conflict_values import Typed
 from crm.services.identity_keys import chunks
 from crm.services.sync import conflicts as rows
-from crm.services.sync import outbox, settings
-from crm.services.sync.bulk import update_by_id
+from crm.services.sync import settings
 from crm.services.sync.comparing import KIND, Compared, compare_linked
 from crm.services.sync.enrich import again
-from crm.services.sync.enrich_told import Decided
 from crm.services.sync.work import Books, books_of
 
 MOST = 500
@@ -82,7 +80,7 @@ def resolve_difference(
     if connection_id is None:
         raise Changed(UNLINKED)
     mine = (Conflict.connection_id == connection_id, Conflict.kind == KIND, Conflict.local_id == contact_id)
-    asked = select(Conflict).where(*mine, Conflict.field == field, Conflict.state == "open").with_for_update()
+    asked = select(Conflict).where(*mine, Conflict.field == field, Conflict.state == "open")
     return _decide_one(session, connection_id, contact_id, field, choice, value=value,
                        conflict=session.scalar(asked), actor=actor, now=now)  # fmt: skip
 
@@ -142,15 +140,17 @@ def _decide_one(
     compared = compare_linked(session, [contact_id], books=books).get(contact_id)
     if compared is None or compared.link is None:
         raise Changed(UNLINKED)
+    if conflict is not None:
+        _hold(session, conflict)
     if field in compared.merged.agreed:
         raise Changed(AGREED)
-    chosen = _value(compared, field, choice)
+    chosen = deeds.value(compared, field, choice)
     if choice == "edited":
         chosen = _write_by_hand(compared, field, value, actor=actor, now=now)
     if conflict is not None:
-        _close(session, {conflict.id: chosen}, choice, by=actor.label, now=now)
-    goes_out = _carry_out(session, [compared], field, choice, books=books, actor=actor, now=now)
-    text = _said(compared, field, choice, chosen, goes_out=goes_out)
+        deeds.close(session, {conflict.id: chosen}, choice, by=actor.label, now=now)
+    goes_out = deeds.carry_out(session, [compared], field, choice, books=books, actor=actor, now=now)
+    text = deeds.said(compared, field, choice, chosen, goes_out=goes_out)
     if choice != "theirs":  # taking theirs is told by the merge
         timeline.add(contact_id, verb="decided", summary=text, actor=actor, now=now)
     audit.record("conflict_decided", actor=actor, now=now, subject=f"contact:{contact_id}",
@@ -169,16 +169,6 @@ def _write_by_hand(compared: Compared, field: str, value: Typed | None, *, actor
     return written.shown
 
 
-def _said(compared: Compared, field: str, choice: str, chosen: str, *, goes_out: bool) -> str:
-    title, value = TITLES[field].capitalize(), chosen or "nothing"
-    if choice == "theirs":
-        return f"{title}: {value} was taken from QuickBooks."
-    there = compared.theirs.shown(field) or "nothing"
-    if goes_out:
-        return f"{title}: {value} stays here and is sent to QuickBooks, where it was {there}."
-    return f"{title}: {value} stays here; QuickBooks keeps {there}, since nothing is sent there."
-
-
 # --- many -----------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +178,7 @@ def _decide_many(
     """Field by field of each company, a page at a time; what agrees by now is settled and not counted."""
     groups: dict[tuple[int, str], list[Conflict]] = {}
     wanted = (Conflict.id.in_(conflict_ids), Conflict.kind == KIND, Conflict.state == "open")
-    for conflict in session.scalars(select(Conflict).where(*wanted).order_by(Conflict.id).with_for_update()):
+    for conflict in session.scalars(select(Conflict).where(*wanted).order_by(Conflict.id)):
         groups.setdefault((conflict.connection_id, conflict.field), []).append(conflict)
     decided = 0
     for (connection_id, field), found in sorted(groups.items()):
@@ -214,14 +204,20 @@ def _decide_page(
     """`conflict_ids`: contact -> its conflict about this field."""
     compared = compare_linked(session, list(conflict_ids), books=books)
     rows.settle(session, books.id, KIND, [id_ for id_ in conflict_ids if id_ not in compared], now=now)
-    meant = [one for one in compared.values() if one.link is not None and field not in one.merged.agreed]
-    chosen = {one.contact.id: _value(one, field, choice) for one in meant}
-    _close(session, {conflict_ids[id_]: text for id_, text in chosen.items()}, choice, by=by, now=now)
-    goes_out = _carry_out(session, meant, field, choice, books=books, actor=actor, now=now)
+    held = select(Conflict.local_id).where(Conflict.id.in_(list(conflict_ids.values())), Conflict.state == "open")
+    still_open = set(session.scalars(held.with_for_update()))
+    meant = [
+        one
+        for id_, one in compared.items()
+        if id_ in still_open and one.link is not None and field not in one.merged.agreed
+    ]
+    chosen = {one.contact.id: deeds.value(one, field, choice) for one in meant}
+    deeds.close(session, {conflict_ids[id_]: text for id_, text in chosen.items()}, choice, by=by, now=now)
+    goes_out = deeds.carry_out(session, meant, field, choice, books=books, actor=actor, now=now)
     if choice == "ours":
         timeline.add_many([
             timeline.row(one.contact.id, verb="decided", actor=actor, now=now,
-                         summary=_said(one, field, choice, chosen[one.contact.id], goes_out=goes_out))
+                         summary=deeds.said(one, field, choice, chosen[one.contact.id], goes_out=goes_out))
             for one in meant
         ])  # fmt: skip
     left = [id_ for id_ in conflict_ids if id_ in compared and id_ not in chosen]
@@ -238,7 +234,7 @@ def _check(choice: str, allowed: Sequence[str]) -> None:
 
 
 def _open(session: Session, conflict_id: int) -> Conflict:
-    conflict = session.get(Conflict, conflict_id, with_for_update=True, populate_existing=True)
+    conflict = session.get(Conflict, conflict_id, populate_existing=True)
     if conflict is None:
         raise NotFound("There is no such conflict. The link may be old or not complete.")
     if conflict.state != "open":
@@ -246,42 +242,8 @@ def _open(session: Session, conflict_id: int) -> Conflict:
     return conflict
 
 
-def _value(compared: Compared, field: str, choice: str) -> str:
-    if choice == "theirs":
-        return compared.theirs.shown(field)
-    return shown_here(field, compared.merged.here[field], compared.contact, compared.lines)
-
-
-def _close(session: Session, chosen: Mapping[int, str], choice: str, *, by: str, now: datetime) -> None:
-    """`chosen`: conflict -> the value, as people read it."""
-    update_by_id(session, table_of(Conflict), [
-        {"id": id_, "state": "resolved", "choice": choice, "decided": text, "decided_by": by[:254], "decided_at": now}
-        for id_, text in chosen.items()
-    ])  # fmt: skip
-    rows.forget(session)
-
-
-def _carry_out(
-    session: Session,
-    meant: Sequence[Compared],
-    field: str,
-    choice: str,
-    *,
-    books: Books,
-    actor: Actor,
-    now: datetime,
-) -> bool:
-    """One side counts as unchanged since they last agreed; the merge does the rest. Answers whether ours goes out."""
-    bases = []
-    for one in meant:
-        agreed = one.merged.here[field] if choice == "theirs" else one.theirs.keys()[field]
-        bases.append({"id": one.link.id, "base": {**one.link.base, field: agreed}})
-    update_by_id(session, table_of(Link), bases)
-    ids = [one.contact.id for one in meant]
-    goes_out = DIRECTIONS[settings.current(session, books.id, KIND).direction].goes_out
-    if choice != "theirs" and goes_out:
-        wish = outbox.Wish("update", outbox.dated([field], now))
-        outbox.note_many(session, books.id, KIND, dict.fromkeys(ids, wish), trigger="conflict", actor=actor, now=now)
-    decided = Decided(frozenset([field]), actor) if choice == "theirs" else None
-    again(session, ids, books=books, now=now, decided=decided)
-    return goes_out
+def _hold(session: Session, conflict: Conflict) -> None:
+    """Lock it, once its contact is: who merges locks in this order too, and two that wait for each other never end."""
+    session.refresh(conflict, with_for_update=True)
+    if conflict.state != "open":
+        raise Changed(DECIDED)

@@ -15,8 +15,8 @@ from crm.db import db, transaction
 from crm.domain.contacts import Entry
 from crm.domain.errors import Changed, Invalid, NotFound
 from crm.domain.records import Address, CustomerRecord, PhoneField
-from crm.models import Conflict, Connection, Contact, IdentityKey, Link, OutboxEntry, TimelineEntry
-from crm.services import conflicts, contacts
+from crm.models import Conflict, Connection, Contact, IdentityKey, Link, OutboxEntry, SyncLogEntry, TimelineEntry
+from crm.services import conflicts, contacts, matches
 from crm.services.audit import Actor
 from crm.services.sync import settings
 from crm.services.sync.comparing import compare_linked
@@ -336,6 +336,31 @@ def test_what_was_never_agreed_can_be_sent_or_taken(connection: Connection) -> N
     )  # fmt: skip
     with pytest.raises(Changed), transaction():
         conflicts.resolve_difference(id_, "website", "ours", actor=KIM, now=now)
+
+
+def test_unlinked_or_deleted_there_nobody_is_asked_any_more(doubtful: Connection) -> None:
+    contact_id = only().id
+    with transaction():
+        matches.unlink(contact_id, actor=KIM, now=clock.now())
+    assert asked() == [] and the_conflict().state == "settled"
+
+
+def test_what_is_deleted_there_is_asked_about_no_more(doubtful: Connection) -> None:
+    import_(doubtful)
+    assert asked() == [] and the_conflict().state == "settled"
+
+
+def test_the_log_names_fields_and_never_what_stands_in_them(connection: Connection) -> None:  # noqa: F811
+    import_(connection, there())
+    import_(connection, there(phones=()))
+    import_(connection, there(phones=(), notes="read again"))
+    decide("ours")
+    query = select(SyncLogEntry).where(SyncLogEntry.event.like("conflict_%")).order_by(SyncLogEntry.id)
+    lines = db.session.scalars(query).all()
+    assert [(line.event, line.outcome, line.direction) for line in lines] == [
+        ("conflict_opened", "asked", "in"), ("conflict_decided", "ours", "out"),
+    ]  # fmt: skip
+    assert all("Phone" in line.message and "555" not in line.message + str(line.details) for line in lines)
 
 
 # --- cost -----------------------------------------------------------------------------------------------------

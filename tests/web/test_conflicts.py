@@ -28,7 +28,7 @@ def emptied(connection: Connection) -> dict[str, int]:  # noqa: F811
     import_(connection, *PEOPLE)
     import_(connection, *(replace(one, phones=(), origin=replace(one.origin, updated_at=NOON)) for one in PEOPLE))
     query = select(Contact.display_name, Conflict.id).join(Contact, Contact.id == Conflict.local_id)
-    return dict(db.session.execute(query).tuples().all())
+    return {name: id_ for name, id_ in db.session.execute(query)}
 
 
 def states() -> list[str]:

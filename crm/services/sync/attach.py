@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from crm.models import Connection, Customer, Link, Match
 from crm.services import timeline
 from crm.services.audit import Actor
-from crm.services.sync import links, money
+from crm.services.sync import conflicts, links, money
 from crm.services.sync.enrich import Linked, enrich_linked, touch
 from crm.services.sync.work import books_of
 
@@ -59,6 +59,7 @@ def detach(session: Session, customer: Customer, contact_id: int, *, actor: Acto
     )
     customer.match_state, customer.contact_id = "new", None
     session.flush()
+    conflicts.settle(session, customer.connection_id, "customer", [contact_id], now=now)
     timeline.add(contact_id, verb="unlinked", actor=actor, now=now,
                  summary=f"No longer linked to QuickBooks customer “{customer.display_name}”.")  # fmt: skip
     _settle(session, customer, [contact_id], now=now)

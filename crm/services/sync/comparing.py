@@ -117,7 +117,7 @@ def linked_of(session: Session, connection_id: int, contact_ids: Sequence[int]) 
 def look(session: Session, linked: Sequence[Linked], books: Books) -> Known:
     session.flush()
     ids = [entry.contact_id for entry in linked]
-    found = session.execute(select(table_of(Contact)).where(Contact.id.in_(ids)).with_for_update())
+    found = session.execute(select(table_of(Contact)).where(Contact.id.in_(ids)).order_by(Contact.id).with_for_update())
     setting = settings.current(session, books.id, KIND)
     return Known(
         contacts={row.id: row for row in found},

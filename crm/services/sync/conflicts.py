@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from crm.db import table_of
-from crm.models import Conflict
+from crm.domain.conflicts import REASONS
+from crm.domain.shared_fields import TITLES
+from crm.models import Conflict, SyncLogEntry
 from crm.services.identity_keys import chunks
 from crm.services.sync.bulk import INSERTS
 
@@ -23,7 +25,7 @@ CONFLICTS = table_of(Conflict)
 IS_OPEN = "state = 'open'"
 """The same as the unique index says it."""
 AGREED = "both sides agree by now"
-UNLINKED = "no longer linked"
+UNLINKED = "no longer linked, or deleted in QuickBooks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,8 @@ def open_or_refresh(
     """These are what is to be asked about the objects `ids`: new ones open, known ones are brought up to date, and any
     other open conflict of these objects is settled."""
     asked = {(question.local_id, question.field) for question in questions}
-    stale = [
-        row.id
-        for row in _open_rows(session, connection_id, kind, ids)
-        if (row.local_id, row.field) not in asked
-    ]  # fmt: skip
-    _settle(session, stale, AGREED, now=now)
+    known = _open_rows(session, connection_id, kind, ids)
+    _settle(session, [row.id for row in known if (row.local_id, row.field) not in asked], AGREED, now=now)
     if not questions:
         return
     statement: Any = INSERTS[session.get_bind().dialect.name](CONFLICTS)
@@ -69,6 +67,9 @@ def open_or_refresh(
          **{name: getattr(one, name) for name in fresh}}
         for one in questions
     ])  # fmt: skip
+    open_already = {(row.local_id, row.field) for row in known}
+    fresh_ones = [one for one in questions if (one.local_id, one.field) not in open_already]
+    _log_opened(session, connection_id, kind, fresh_ones, now=now)
     forget(session)
 
 
@@ -83,9 +84,23 @@ def undecided(
 
 
 def settle(session: Session, connection_id: int, kind: str, ids: Sequence[int], *, now: datetime) -> None:
-    """Nobody needs to decide about these objects any more: they are not linked."""
+    """Nobody needs to decide about these objects any more: they are not linked, or gone there."""
     open_ones = [row.id for row in _open_rows(session, connection_id, kind, ids)]
     _settle(session, open_ones, UNLINKED, now=now)
+
+
+def _log_opened(
+    session: Session, connection_id: int, kind: str, questions: Sequence[Question], *, now: datetime
+) -> None:
+    """A line of the sync log for each; it names the field, never what stands in it."""
+    if questions:
+        session.execute(insert(table_of(SyncLogEntry)), [
+            {"connection_id": connection_id, "at": now, "level": "info", "event": "conflict_opened", "kind": kind,
+             "remote_id": one.remote_id, "contact_id": one.local_id, "direction": "in", "outcome": "asked",
+             "message": f"{TITLES.get(one.field, one.field).capitalize()}: a person is asked. {REASONS[one.reason]}",
+             "details": {"field": one.field}}
+            for one in questions
+        ])  # fmt: skip
 
 
 def _open_rows(session: Session, connection_id: int, kind: str, ids: Sequence[int]) -> list[Any]:

@@ -20,6 +20,7 @@ from crm.domain.runs import RESOURCES
 from crm.models import Customer, Document, Notice, Payment, SyncRun
 from crm.services import notices, timeline
 from crm.services.identity_keys import chunks
+from crm.services.sync import conflicts
 from crm.services.sync.bulk import update_by_id
 from crm.services.sync.customers import set_link_states
 from crm.services.sync.enrich import touch
@@ -190,3 +191,5 @@ def _mark_customers(batch: Batch, rows: Sequence[Any], gone: dict[str, Any]) -> 
     contacts = [row.contact_id for row in rows if row.contact_id]
     refresh_link_states(batch.session, [*proposed, *contacts], now=batch.now)
     touch(batch.session, contacts, now=batch.now)
+    linked = [row.contact_id for row in rows if row.contact_id and row.match_state == "linked"]
+    conflicts.settle(batch.session, batch.books.id, "customer", linked, now=batch.now)
