@@ -14,9 +14,23 @@ from sqlalchemy import func, select
 from crm import clock
 from crm.db import db, transaction
 from crm.domain.contacts import Entry
-from crm.models import Connection, Contact, Customer, Link, Match, Notice, OutboxEntry, SyncLogEntry, TimelineEntry
+from crm.domain.errors import Changed, OutcomeUnknown, Rejected
+from crm.models import (
+    Conflict,
+    Connection,
+    Contact,
+    Customer,
+    Link,
+    Match,
+    Notice,
+    OutboxEntry,
+    SyncLogEntry,
+    TimelineEntry,
+)
+from crm.providers.accounting.base import Pushed
 from crm.services import sync
 from crm.services.sync import outbox, parked, sending, settling
+from crm.services.sync.lookups import Found
 from sandbox import Served, serving
 from tests.flows.imports import run_import
 from tests.flows.sending import (
@@ -394,6 +408,89 @@ def test_two_senders_at_once_send_everything_once(app: Flask, connection: Connec
     assert {entry.state for entry in entries()} == {"done"} and {entry.attempts for entry in entries()} == {1}
     assert calls(sandbox).get("batch") == 3
     assert db.session.scalar(select(func.count()).select_from(Link)) == 90
+
+
+def test_people_who_edit_while_it_is_sent_lose_nothing_and_nobody_waits_for_ever(
+    app: Flask, imported: Connection, sandbox: Served
+) -> None:
+    found = db.session.execute(
+        select(Link.local_id, Link.remote_id).join(Contact, Contact.id == Link.local_id).order_by(Link.id).limit(8)
+        .where(Contact.link_state == "linked")
+    )  # fmt: skip
+    remote_ids = {local_id: remote_id for local_id, remote_id in found}
+    trouble: list[BaseException] = []
+    stop = threading.Event()
+    for id_ in remote_ids:
+        edit(id_, {"company_name": "Before"})
+
+    def editor(field: str) -> None:
+        with app.app_context():
+            for number in range(4):
+                for id_ in remote_ids:
+                    try:
+                        edit(id_, {field: f"{field} {number}"})
+                    except Changed:
+                        edit(id_, {field: f"{field} {number}"})
+
+    def sender() -> None:
+        with app.app_context():
+            while not stop.is_set():
+                sync.send(imported.id)
+                db.session.remove()
+
+    def watched(work: Any, *args: Any) -> None:
+        try:
+            work(*args)
+        except BaseException as error:
+            trouble.append(error)
+
+    editors = [threading.Thread(target=watched, args=(editor, field)) for field in ("given_name", "family_name")]
+    senders = [threading.Thread(target=watched, args=(sender,)) for _ in range(2)]
+    for worker in editors + senders:
+        worker.start()
+    for worker in editors:
+        worker.join()
+    stop.set()
+    for worker in senders:
+        worker.join()
+    due_now()
+    sync.send(imported.id)
+    assert not trouble
+    assert {entry.state for entry in entries()} <= {"done", "dropped"}
+    for id_, remote_id in remote_ids.items():
+        after = there(sandbox, remote_id)
+        assert (after["GivenName"], after["FamilyName"]) == ("given_name 3", "family_name 3")
+        assert db.session.get_one(Contact, id_).given_name == "given_name 3"
+
+
+def test_a_worker_that_lost_its_claim_settles_nothing(connection: Connection, sandbox: Served) -> None:
+    ask(connection.id, new_contacts("Slow Worker"))
+    claim = sending._claim(connection.id, now=clock.now())
+    assert claim is not None
+    slow = sending._freeze(claim, now=clock.now())
+    due_now()
+    again = sending._claim(connection.id, now=clock.now())
+    assert again is not None and again.frozen and len(sending._frozen(again)) == 1
+    error = OutcomeUnknown("too late")
+    settling.call_failed(connection.id, slow, error, now=clock.now(), jitter=0)
+    answers = {slow[0].entry_id: Pushed(slow[0].draft.item, error=Rejected("too late"))}
+    settling.settle(connection.id, slow, answers, Found(), now=clock.now(), jitter=0, took=1)
+    entry = only()
+    assert (entry.state, entry.failures, entry.error) == ("frozen", 0, "")
+
+
+def test_an_edit_while_the_same_field_is_under_way_is_no_conflict(imported: Connection, sandbox: Served) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    edit(id_, {"given_name": "First"})
+    claim = sending._claim(imported.id, now=clock.now())
+    assert claim is not None and sending._freeze(claim, now=clock.now())
+    edit(id_, {"given_name": "Second"})
+    due_now()
+    sync.send(imported.id)
+    assert [entry.state for entry in entries()] == ["done", "done"]
+    assert [entry.changes["given_name"][1] for entry in entries()] == ["First", "Second"]
+    assert there(sandbox, remote_id)["GivenName"] == "Second"
+    assert db.session.scalar(select(func.count()).select_from(Conflict)) == 0
 
 
 # --- a person decides -----------------------------------------------------------------------------------------
