@@ -50,6 +50,7 @@ class Settings:
     quickbooks_discovery_url: str
     quickbooks_api_url: str
     quickbooks_monthly_calls: int
+    sync_log_days: int
     argon2_memory_kib: int
     argon2_rounds: int
 
@@ -116,9 +117,12 @@ def read(env: Mapping[str, str]) -> Settings:
         quickbooks_discovery_url=env.get("QUICKBOOKS_DISCOVERY_URL") or (DISCOVERY_SANDBOX if sandbox else DISCOVERY),
         quickbooks_api_url=(env.get("QUICKBOOKS_API_URL") or (API_SANDBOX if sandbox else API)).rstrip("/"),
         quickbooks_monthly_calls=_whole(env, "QUICKBOOKS_MONTHLY_CALLS", 500_000, problems),
+        sync_log_days=_whole(env, "SYNC_LOG_DAYS", 180, problems),
         argon2_memory_kib=_whole(env, "ARGON2_MEMORY_KIB", 65_536, problems),
         argon2_rounds=_whole(env, "ARGON2_ROUNDS", 3, problems),
     )
+    if settings.sync_log_days < 1:
+        problems.append("SYNC_LOG_DAYS must be at least 1: the days for which the sync log is kept.")
     if problems:
         raise SettingsError(
             "Tradebook cannot start:\n- " + "\n- ".join(problems) + "\nEvery setting is explained in .env.example."

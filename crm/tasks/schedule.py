@@ -41,4 +41,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # Raw bodies go after thirty days, settled events after ninety: some hours sooner or later do not matter, but a beat
     # that is restarted daily must get to it.
     "inbox-prune": {"task": "crm.tasks.inbox.prune", "schedule": timedelta(hours=6)},
+    # Each read and write leaves a line in the sync log, so it grows without end: what is older than SYNC_LOG_DAYS goes.
+    # Hours do not matter, but a beat that is restarted daily must get to it.
+    "sync-log-prune": {"task": "crm.tasks.sync.prune_log", "schedule": timedelta(hours=8)},
 }

@@ -7,6 +7,7 @@ from celery import shared_task
 from crm import clock
 from crm.db import transaction
 from crm.services import sync
+from crm.services.sync import log_care
 
 
 @shared_task(name="crm.tasks.sync.run")
@@ -29,3 +30,8 @@ def start_due() -> None:
 @shared_task(name="crm.tasks.sync.refresh_aging")
 def refresh_aging() -> None:
     sync.refresh_aging(clock=clock.now)
+
+
+@shared_task(name="crm.tasks.sync.prune_log")
+def prune_log() -> None:
+    log_care.prune(clock=clock.now)
