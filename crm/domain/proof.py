@@ -234,7 +234,7 @@ def title(name: str) -> str:
     if sort == "total":
         return f"{KINDS.get(which, which)}, sum"
     if sort == "aging":
-        return BUCKETS.get(which, which)
+        return f"Receivables {BUCKETS.get(which, which).lower()}"
     return {"balance": "Open balances of all customers"}.get(sort, sort)
 
 

@@ -182,6 +182,19 @@ def test_reading_it_again_mends_it_and_the_next_proof_settles_the_notice(
     assert db.session.scalars(select(Notice).where(Notice.topic == "proof_different")).one().settled_at is not None
 
 
+def test_the_button_of_one_customer_reads_it_with_its_documents(connection: Connection, sandbox: Served) -> None:
+    body = unpaid(sandbox)
+    dearer(sandbox, body)
+    made = prove(connection.id)
+    customer = body["CustomerRef"]["value"]
+    line = lines(made)["customer", customer, "balance"]
+    with transaction() as session:
+        session.execute(InboxEvent.__table__.delete())
+        proof_mending.mend(made.id, line_id=line.id, actor=SYSTEM, now=clock.now())
+    events = {(event.kind, event.remote_id) for event in db.session.scalars(select(InboxEvent))}
+    assert events == {("customer", customer), ("invoice", body["Id"])}
+
+
 def test_where_reading_is_switched_off_the_settings_are_the_cause(connection: Connection, sandbox: Served) -> None:
     body = unpaid(sandbox)
     dearer(sandbox, body)

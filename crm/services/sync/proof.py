@@ -184,6 +184,7 @@ def _through(hold: Hold, reading: Reading) -> None:
                 conclude(proof, now=hold.clock())
                 return
             proof.step, proof.cursor = order[order.index(step) + 1], ""
+            proof.progress = {**proof.progress, "done": 0, "total": 0}
 
 
 def _failed(hold: Hold, sentence: str, jitter: float, *, last: bool, tries: int, error: Exception) -> None:
