@@ -22,6 +22,7 @@ from crm.models import (
     Connection,
     Contact,
     Customer,
+    Delivery,
     Document,
     Link,
     Match,
@@ -87,8 +88,11 @@ def test_a_change_of_a_customer_reaches_the_contact(company: Company, form: str)
     assert (line.direction, line.trigger, line.contact_id) == ("in", "webhook", customer.contact_id)
 
 
-def test_events_told_twice_in_any_order_and_about_the_past_change_nothing_twice(company: Company) -> None:
+def test_events_told_twice_in_any_order_and_about_the_past_change_nothing_twice(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
     customer = linked()
+    monkeypatch.setattr(intake, "PAGE", 1)
     for number in range(6):
         company.change(customer.remote_id, Notes=f"note {number}")
     bodies = company.bodies()
@@ -310,6 +314,12 @@ def test_two_contacts_whose_customers_become_one_both_stay_and_are_told(company:
     assert links[loser.remote_id].state == "gone" and links[survivor.remote_id].state == "linked"
     told = db.session.scalars(select(TimelineEntry.contact_id).where(TimelineEntry.verb == "merged")).all()
     assert sorted(told) == sorted([survivor.contact_id, loser.contact_id])
+    with transaction() as session:
+        replaying.replay(list(session.scalars(select(Delivery.id))), SYSTEM, now=clock.now())
+    inbox.split(clock=clock.now)
+    [event] = company.taken()
+    assert (event.outcome, event.message) == ("unchanged", "This merge is known already.")
+    assert len(db.session.scalars(select(TimelineEntry).where(TimelineEntry.verb == "merged")).all()) == 2
     there = Decimal(company.api.read("Customer", survivor.remote_id)["BalanceWithJobs"])
     assert facts(survivor.contact_id).balance_with_jobs == there
     assert not db.session.scalars(select(Document.id).where(Document.contact_id == loser.contact_id)).all()

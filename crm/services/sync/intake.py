@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,8 @@ LEASE = timedelta(minutes=5)
 SLICE = timedelta(minutes=3)
 """Then the bell is rung anew, so that one company does not keep the hands from others."""
 PAGE = 300
+"""Objects taken at once, with every event about them."""
+MOST = 5000
 """Events taken at once."""
 ALONE = "failed"
 """Outcome of a pending event whose last try ended in an error of its own: it is tried by itself."""
@@ -169,20 +171,19 @@ def _claim(connection_id: int, now: datetime) -> Hold | None:
 
 
 def _next(session: Session, due: Sequence[Any]) -> Sequence[Any]:
-    """The oldest due events; one that failed by itself comes with others of its object only."""
+    """All due events of the objects that were told of first; one that failed by itself comes alone."""
+    order = func.min(InboxEvent.id)
+    objects = select(InboxEvent.kind, InboxEvent.remote_id, func.max(InboxEvent.outcome).label("outcome"))
+    objects = objects.where(*due).group_by(InboxEvent.kind, InboxEvent.remote_id).order_by(order)
+    first = session.execute(objects.limit(PAGE)).all()
+    chosen = first[:1] if first and first[0].outcome == ALONE else [one for one in first if one.outcome != ALONE]
     columns = select(
         InboxEvent.id, InboxEvent.kind, InboxEvent.remote_id, InboxEvent.verb, InboxEvent.other_remote_id,
         InboxEvent.source, InboxEvent.attempts, InboxEvent.missed, InboxEvent.outcome, InboxEvent.occurred_at,
     )  # fmt: skip
-    query = columns.where(*due).order_by(InboxEvent.id).with_for_update(skip_locked=True)
-    first = session.execute(query.limit(1)).first()
-    if first is None:
-        return []
-    if first.outcome == ALONE:
-        return session.execute(
-            query.where(InboxEvent.kind == first.kind, InboxEvent.remote_id == first.remote_id).limit(PAGE)
-        ).all()
-    return session.execute(query.where(InboxEvent.outcome != ALONE).limit(PAGE)).all()
+    theirs = tuple_(InboxEvent.kind, InboxEvent.remote_id).in_([(one.kind, one.remote_id) for one in chosen])
+    query = columns.where(*due, theirs).order_by(InboxEvent.id).limit(MOST)
+    return session.execute(query.with_for_update(skip_locked=True)).all() if chosen else []
 
 
 def _stop_or_ignore(session: Session, connection_id: int, now: datetime) -> list[str] | None:

@@ -51,6 +51,7 @@ class Hold:
     books: Books
     provider: str
     attempt: int
+    begun: datetime
     since: datetime
     kinds: list[str]
     lists_due: bool
@@ -120,7 +121,7 @@ def _claim(connection_id: int, now: datetime) -> Hold | None:
             sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
             return None
         return Hold(
-            books_of(connection), connection.provider, sweep.attempts, begin.since, begin.kinds,
+            books_of(connection), connection.provider, sweep.attempts, now, begin.since, begin.kinds,
             lists_due=sweep.lists_at is None or sweep.lists_at <= now - timedelta(days=1),
             keeps_cursor=begin.keeps_cursor, before=dict(sweep.counts),
         )  # fmt: skip
@@ -146,7 +147,7 @@ def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any]
         if full and not hold.keeps_cursor:
             sweep.cursor = asked.until
         sweep.counts = sweeping.counted(applied, gone, calls=hold.calls, missed=len(missed))
-        sweep.swept_at, sweep.failures, sweep.error = now, 0, ""
+        sweep.swept_at, sweep.failures, sweep.error = hold.begun, 0, ""
         sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
         said = sweep_gaps.judge(batch, sweep, missed, provider=hold.provider, before=hold.before.get("missed", 0))
         batch.log("sweep_done", sweeping.summary(sweep.counts) + said, outcome="done" if applied.moved or gone else
