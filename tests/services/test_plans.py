@@ -33,6 +33,7 @@ from crm.queries import plans as queries
 from crm.services import contacts
 from crm.services.audit import Actor
 from crm.services.sync import planning, plans
+from crm.services.sync.kinds.customer import Customers
 from crm.services.sync.plans import Choice
 from tests.flows.imports import add_contact
 from tests.services.test_sync_matching import connection, customer, import_  # noqa: F401
@@ -142,6 +143,21 @@ def test_making_a_plan_changes_nothing(connection: Connection) -> None:
     made(connection)
     assert [(entry.id, entry.state, entry.fields, entry.attempts) for entry in entries()] == before
     assert db.session.scalars(select(Link.base)).all() == base
+
+
+def test_what_the_maker_of_bodies_would_keep_is_rolled_back(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_(connection, AMY)
+    prepare = Customers.prepare
+
+    def keeps(self: Customers, batch: Any, entries: Any, **more: Any) -> Any:
+        batch.session.execute(update(Link).values(version="99"))
+        return prepare(self, batch, entries, **more)
+
+    monkeypatch.setattr(Customers, "prepare", keeps)
+    made(connection)
+    assert db.session.scalars(select(Link.version)).all() == ["0"]
 
 
 def test_a_plan_goes_on_where_a_killed_worker_stopped(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
