@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from crm import clock
 from crm.db import db
 from crm.domain.records import CustomerRecord, Origin
-from crm.models import Conflict, Contact, Customer, Link, OutboxEntry, Plan, PlanLine
+from crm.models import Conflict, Contact, Customer, Link, OutboxEntry, Plan, PlanLine, SyncSettings
 from crm.services.sync.stored import as_stored
 from tests.engine_rows import add, ago, company, contact, entry, line, sweep
 from tests.web.test_api import key  # noqa: F401
@@ -133,7 +133,7 @@ def test_a_conflict_is_read_and_decided(client: FlaskClient, key: Key, conflict:
     assert told["ours"] == "https://ours.example"
     path = f"/api/v1/conflicts/{conflict}/resolve"
     assert client.post(path, json={"choice": "theirs"}, headers=key("read")).status_code == 403
-    for wrong in ({}, {"choice": "mine"}, {"choice": "edited", "always": True}, {"choice": "edited"}):
+    for wrong in ({}, {"choice": "mine"}, {"choice": "edited"}, {"choice": "always_edited"}):
         assert client.post(path, json=wrong, headers=headers).status_code == 422, wrong
     assert client.post(path, json={"choice": "theirs", "seen": "another"}, headers=headers).status_code == 409
     done = client.post(path, json={"choice": "theirs", "seen": told["mark"]}, headers=headers)
@@ -154,3 +154,11 @@ def test_a_value_written_by_hand_is_kept_and_sent(client: FlaskClient, key: Key,
     db.session.remove()
     assert db.session.get_one(Contact, done.json["contact_id"]).website == "https://third.example"
     assert [one.operation for one in db.session.query(OutboxEntry)] == ["update"]
+
+
+def test_a_side_can_be_made_the_rule(client: FlaskClient, key: Key, conflict: int) -> None:  # noqa: F811
+    body = {"choice": "always_theirs"}
+    assert client.post(f"/api/v1/conflicts/{conflict}/resolve", json=body, headers=key("write")).status_code == 200
+    db.session.remove()
+    [setting] = db.session.query(SyncSettings)
+    assert (setting.kind, setting.policies) == ("customer", {"website": "quickbooks"})

@@ -13,7 +13,6 @@ from crm.blueprints.api.contract import operation
 from crm.blueprints.api.schemas import PageQuery
 from crm.db import transaction
 from crm.domain.conflicts import mark_of
-from crm.domain.errors import Invalid
 from crm.domain.log_filters import LogFilters
 from crm.queries import api_engine as queries
 from crm.queries import engine as standings
@@ -115,14 +114,13 @@ def list_conflicts(query: schemas.ConflictQuery) -> schemas.ConflictPage:
     answer=schemas.Decided, body=schemas.Decision, refusals=(400, 404, 409),
 )  # fmt: skip
 def resolve_conflict(conflict_id: int, body: schemas.Decision) -> schemas.Decided:
-    if body.always and body.choice == "edited":
-        raise Invalid({"always": "A value written by hand cannot be a rule. Leave `always` out, or take a side."})
+    side = body.choice.removeprefix("always_")
     with transaction():
-        if body.always:
-            done = conflicts.always(conflict_id, body.choice, seen=body.seen, actor=g.actor, now=clock.now())
+        if side != body.choice:
+            done = conflicts.always(conflict_id, side, seen=body.seen, actor=g.actor, now=clock.now())
         else:
             done = conflicts.resolve(
-                conflict_id, body.choice, value=body.value, seen=body.seen, actor=g.actor, now=clock.now()
+                conflict_id, side, value=body.value, seen=body.seen, actor=g.actor, now=clock.now()
             )
     return schemas.Decided(contact_id=done.contact_id, text=done.text)
 

@@ -232,12 +232,13 @@ class ConflictQuery(PageQuery):
 class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    choice: Literal["ours", "theirs", "edited"]
+    choice: Literal["ours", "theirs", "edited", "always_ours", "always_theirs"] = Field(
+        description="`always_`: make it the rule for this field, too."
+    )
     value: str | dict[str, str] | None = Field(
         default=None, description="For `edited`: the value; of an address its parts (street, city ...)."
     )
     seen: str = Field(default="", max_length=16, description="The conflict's `mark`: refused when it has changed.")
-    always: bool = Field(default=False, description="Make it the rule for this field, too. Not with `edited`.")
 
 
 class Decided(Shape):
