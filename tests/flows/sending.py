@@ -21,7 +21,8 @@ PERSON = Actor("rosa@example.com", source="person", shown_as="Rosa")
 
 def writable(served: Served, **values: Any) -> Connection:
     """A connection whose first plan was approved."""
-    return connect(served, **({"country": "US", "currency": "USD", "read_only": False} | values))
+    given: dict[str, Any] = {"country": "US", "currency": "USD", "read_only": False} | values
+    return connect(served, **given)
 
 
 def new_contacts(*names: str, **values: Any) -> list[int]:

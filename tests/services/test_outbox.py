@@ -11,10 +11,12 @@ from sqlalchemy import event, func, select
 
 from crm import clock
 from crm.db import db, transaction
-from crm.domain.contacts import Entry
-from crm.models import Connection, Contact, Link, OutboxEntry, OutboxNeed
-from crm.services import contacts
+from crm.domain.contact_files import FileRow
+from crm.domain.contacts import Draft, Entry
+from crm.models import Connection, Contact, ContactImport, ContactImportRow, Link, OutboxEntry, OutboxNeed
+from crm.services import contact_import_rows, contacts
 from crm.services.audit import SYSTEM, Actor
+from crm.services.contact_import_decisions import Decision
 from crm.services.sync import outbox, parked, sending
 from crm.services.sync.outbox import Wish
 from tests.factories import ContactFactory
@@ -34,7 +36,7 @@ def connection(app: Flask) -> Connection:
 def linked(connection: Connection, number: int = 1, **values: Any) -> list[int]:
     now = clock.now()
     with transaction() as session:
-        made = [ContactFactory(**values) for _ in range(number)]
+        made: list[Any] = [ContactFactory(**values) for _ in range(number)]
         session.flush()
         session.add_all(
             Link(connection_id=connection.id, kind="customer", local_id=one.id, remote_id=str(one.id), linked_at=now,
@@ -128,8 +130,10 @@ def test_two_who_note_the_same_object_at_once_make_one_entry(app: Flask, connect
 def test_only_edits_of_shared_fields_of_linked_contacts_are_noted(connection: Connection) -> None:
     [id_] = linked(connection, display_name="Ann Lee", city="Liberty", street="1 Main St")
     with transaction() as session:
-        stranger = ContactFactory().id
+        other: Any = ContactFactory()
         session.flush()
+        stranger = other.id
+    more: dict[str, Any]
     for contact_id, values, more in (
         (stranger, {"city": "Elsewhere"}, {}),
         (id_, {"type": "partner"}, {"tags": ["warranty"]}),
@@ -231,8 +235,9 @@ def test_what_waits_behind_is_counted_through_all_that_needs_it(connection: Conn
 def test_asking_for_a_create_leaves_out_who_is_there_may_be_there_or_is_archived(connection: Connection) -> None:
     [there] = linked(connection)
     with transaction() as session:
-        fresh, maybe = ContactFactory(), ContactFactory(link_state="review")
-        old = ContactFactory(archived_at=clock.now())
+        made: list[Any] = [ContactFactory(), ContactFactory(link_state="review"),
+                           ContactFactory(archived_at=clock.now())]  # fmt: skip
+        fresh, maybe, old = made
         session.flush()
         ids = [there, fresh.id, maybe.id, old.id, 999_999]
         asked = parked.ask_create(session, ids, connection.id, actor=PERSON, now=clock.now())
@@ -240,3 +245,20 @@ def test_asking_for_a_create_leaves_out_who_is_there_may_be_there_or_is_archived
     [entry] = stored()
     assert (entry.local_id, entry.operation, entry.trigger, entry.actor) == (fresh.id, "create", "person", "Rosa")
     assert db.session.get_one(Contact, fresh.id).link_state == "none"
+
+
+def test_a_file_that_fills_linked_contacts_is_noted(connection: Connection) -> None:
+    [id_] = linked(connection, display_name="Ann Lee", email="ann@lee.example")
+    with transaction() as session:
+        file = ContactImport(filename="list.csv", state="running", created_at=clock.now())
+        session.add(file)
+        session.flush()
+        row = ContactImportRow(import_id=file.id, number=2, cells=[])
+        session.add(row)
+        session.flush()
+        read = FileRow(Draft({"display_name": "Ann Lee", "city": "Liberty", "street": "1 Main St"}))
+        decision = Decision(row, read, [], "updated", contact_id=id_)
+        contact_import_rows.carry_out([decision], owner_id=None, actor=Actor("list.csv", source="file"),
+                                      now=clock.now())  # fmt: skip
+    [entry] = stored()
+    assert set(entry.fields) == {"address"} and entry.actor == "list.csv"

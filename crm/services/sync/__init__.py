@@ -6,16 +6,17 @@ and entries are rows; tasks and commands only lend them hands.
 """
 
 from crm.domain.runs import RESOURCES
+from crm.services.sync.asking import ask_create
 from crm.services.sync.attach import attach, detach, make_contact
 from crm.services.sync.links import refresh_link_states
 from crm.services.sync.merges import undo as undo_merge
 from crm.services.sync.money import refresh_aging
-from crm.services.sync.parked import ask_create, tell_parked
 from crm.services.sync.replaying import read_again, replay, replay_between
 from crm.services.sync.runner import run
 from crm.services.sync.runs import cancel_run, ring_due, start_due, start_run, wake_run
 from crm.services.sync.sending import send, tend_outbox
 from crm.services.sync.steps import STEPS, plan, read_resources
+from crm.services.sync.waiting import tell_parked
 
 __all__ = [
     "RESOURCES", "STEPS", "ask_create", "attach", "cancel_run", "detach", "make_contact", "plan", "read_again",

@@ -6,8 +6,7 @@ absorbs the edit and is tried again (`outbox`). Where somebody was faster, `Chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,15 +18,15 @@ from crm.db import changed, db, table_of
 from crm.domain import preflight
 from crm.domain.errors import Changed, Invalid, NotFound, Refused
 from crm.domain.refusals import REFUSALS
-from crm.models import Connection, Contact, Customer, Link, Match, OutboxEntry
+from crm.models import Connection, Customer, Link, Match, OutboxEntry
 from crm.services import audit
 from crm.services.audit import Actor
-from crm.services.identity_keys import chunks
-from crm.services.sync import links, outbox
+from crm.services.sync import links
+from crm.services.sync.asking import Asked, ask_create
 from crm.services.sync.attach import attach, detach
 from crm.services.sync.bulk import upsert
 from crm.services.sync.kinds import OUTGOING
-from crm.services.sync.outbox import TASK, Wish
+from crm.services.sync.outbox import TASK
 from crm.services.sync.verdicts import drop as drop_entry
 from crm.services.sync.waiting import tell_parked, waiting_behind
 from crm.services.sync.work import Batch, books_of
@@ -42,18 +41,6 @@ CLEAN: Mapping[str, Any] = {
     "cause": "", "error": "", "error_code": "", "trace_id": "", "evidence": {}, "failures": 0, "rounds": 0,
     "parked_at": None,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What came of asking to create contacts in the books."""
-
-    noted: int
-    linked: int
-    """They are customers there already."""
-    review: int
-    """A match waits for a decision: it may be a customer already."""
-    archived: int
 
 
 # --- one, or all of a cause -----------------------------------------------------------------------------------
@@ -226,46 +213,6 @@ def _let_go(entry: OutboxEntry, *, actor: Actor, now: datetime) -> None:
     if customer is not None:
         detach(db.session(), customer, entry.local_id, actor=actor, now=now)
         customer.match_state = "ignored"
-
-
-# --- asking for a create --------------------------------------------------------------------------------------
-
-
-def ask_create(
-    session: Session,
-    contact_ids: Sequence[int],
-    connection_id: int,
-    *,
-    actor: Actor,
-    now: datetime,
-    trigger: str = "person",
-) -> Asked:
-    """These contacts shall become customers in the books. Those that are, or may be, already are left out."""
-    connection = session.get(Connection, connection_id)
-    if connection is None:
-        raise NotFound("There is no such connection.")
-    if connection.state == "disconnected":
-        raise Refused("This company is disconnected. Connect it again first.")
-    wishes: dict[int, Wish] = {}
-    linked, counts = set[int](), {"linked": 0, "review": 0, "archived": 0}
-    for part in chunks(sorted(set(contact_ids)), 1000):
-        mine = (Link.connection_id == connection_id, Link.kind == "customer", Link.local_id.in_(part))
-        linked |= set(session.scalars(select(Link.local_id).where(*mine)))
-        for row in session.execute(
-            select(Contact.id, Contact.archived_at, Contact.link_state).where(Contact.id.in_(part))
-        ):
-            left = "linked" if row.id in linked else "archived" if row.archived_at else None
-            left = left or ("review" if row.link_state == "review" else None)
-            if left:
-                counts[left] += 1
-            else:
-                wishes[row.id] = Wish("create")
-    outbox.note_many(session, connection_id, "customer", wishes, trigger=trigger, actor=actor, now=now)
-    if wishes:
-        audit.record("outbox_create_asked", actor=actor, now=now, subject=f"connection:{connection_id}",
-                     summary=f"{len(wishes):,} to be created in {connection.company_name or 'QuickBooks'}.",
-                     details={"contacts": sorted(wishes)[:100]})  # fmt: skip
-    return Asked(len(wishes), **counts)
 
 
 # --- parts ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -73,11 +74,11 @@ def settle(
         _all_done(work, {entry_id: answers[entry_id] for entry_id in done})
         _reread(work, found)
         for entry_id in sorted(set(work.entries) & found.again):
-            _guarded(work, [entry_id], lambda id_=entry_id: _never_came(work, work.entries[id_]))
+            _guarded(work, [entry_id], partial(_never_came, work, work.entries[entry_id]))
         for entry_id in sorted(set(answers) - set(done)):
             error = answers[entry_id].error
             assert error is not None
-            _guarded(work, [entry_id], lambda id_=entry_id, error=error: _failed(work, work.entries[id_], error, found))
+            _guarded(work, [entry_id], partial(_failed, work, work.entries[entry_id], error, found))
 
 
 def _batch(session: Any, connection_id: int, now: datetime) -> Batch:
@@ -124,7 +125,7 @@ def _all_done(work: Settling, answers: Mapping[int, Pushed]) -> None:
     if not answers or _guarded(work, list(answers), lambda: _done(work, answers)) or len(answers) == 1:
         return
     for entry_id, answer in answers.items():
-        _guarded(work, [entry_id], lambda id_=entry_id, answer=answer: _done(work, {id_: answer}))
+        _guarded(work, [entry_id], partial(_done, work, {entry_id: answer}))
 
 
 def _done(work: Settling, answers: Mapping[int, Pushed]) -> None:

@@ -76,7 +76,7 @@ Made = TypeVar("Made")
 
 def from_stored(shape: type[Made], stored: Mapping[str, Any]) -> Made:
     """The record of a shape (`CustomerRecord` ...) that `as_stored` made this of. Numbers in its `extra` stay text."""
-    hints = _hints(shape)
+    hints = _hints(shape)  # type: ignore[arg-type]  # a class is hashable
     return shape(**{name: _read(hints[name], part) for name, part in stored.items() if name in hints})
 
 
