@@ -2,7 +2,7 @@
 
 An event is a hint. What counts is what a read says then, so order and repetition do not matter. Claiming is one
 compare-and-set on `available_at`, which is the lease as well: whoever lost it stores nothing. Reading happens between
-two transactions (`asking`), storing in one (`applying`): killed anywhere, a worker leaves an event done or due again.
+two transactions (`event_reads`), storing in one (`applying`): killed anywhere, a worker leaves an event done or due again.
 
 | the read says | outcome |
 |---|---|
@@ -34,7 +34,7 @@ from crm.domain.directions import DIRECTIONS
 from crm.domain.errors import ProviderError
 from crm.models import Connection, InboxEvent
 from crm.providers.accounting.base import Accounting
-from crm.services.sync import applying, asking, intake_failures, intake_outcomes, settings
+from crm.services.sync import applying, event_reads, intake_failures, intake_outcomes, settings
 from crm.services.sync.applying import Key, Reading
 from crm.services.sync.fetch import Fetch
 from crm.services.sync.inbox import TAKE_IN
@@ -131,7 +131,7 @@ def _page(hold: Hold, fetch: Fetch, clock: Callable[[], datetime], jitter: Calla
     """One page; False where going on at once makes no sense."""
     try:
         losers = [loser for _, loser in hold.merges]
-        reading = asking.read(fetch, hold.books.id, list(hold.by_object), merged=losers)
+        reading = event_reads.read(fetch, hold.books.id, list(hold.by_object), merged=losers)
         _store(hold, fetch, reading, clock())
         return True
     except LeaseLost as lost:

@@ -129,9 +129,9 @@ def _claim(connection_id: int, now: datetime) -> Hold | None:
 
 def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any] | None, now: datetime) -> None:
     with transaction() as session:
-        sweep = hold.held(session)
         batch = Batch(session, hold.books, now, trigger="sweep")
-        applying.lock(batch)
+        applying.lock(batch)  # first, in the order everyone takes: the run, then the sweep
+        sweep = hold.held(session)
         versions = sweep_gaps.versions(batch, asked.reading)
         applied = applying.apply(batch, asked.reading, fetch.names)
         left = newcomers.decide(batch)  # those an import or a write of ours had when they came in
