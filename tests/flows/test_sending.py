@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from flask import Flask
 from sqlalchemy import func, select
 
@@ -595,6 +596,33 @@ def test_a_customer_made_inactive_there_is_made_active_again_and_gets_the_edit(
     assert db.session.get_one(Contact, id_, populate_existing=True).link_state == "linked"
 
 
+@pytest.mark.parametrize("button", ["create_again", "unlink"])
+def test_a_customer_that_is_gone_there_is_created_again_or_let_go(
+    connection: Connection, sandbox: Served, button: str
+) -> None:
+    survivor = _make(sandbox, "customer", DisplayName="Survivor")
+    [id_] = new_contacts("Was Merged")
+    ask(connection.id, [id_])
+    sync.send(connection.id)
+    merged = requests.post(
+        f"{sandbox.url}/_sandbox/merge",
+        timeout=10,
+        json={"realm": sandbox.realm, "survivor": survivor, "loser": only().remote_id},
+    )
+    merged.raise_for_status()
+    edit(id_, {"given_name": "Zora"})
+    sync.send(connection.id)
+    entry = only(operation="update")
+    assert (entry.state, entry.cause) == ("parked", "gone")
+    with transaction():
+        getattr(parked, button)(entry.id, actor=PERSON, now=clock.now())
+    sync.send(connection.id)
+    again = button == "create_again"
+    assert only(id=entry.id).state == ("done" if again else "dropped")
+    assert len(named(sandbox, "Was Merged")) == again
+    assert db.session.scalar(select(func.count()).where(Link.local_id == id_)) == again
+
+
 def test_admins_are_told_of_what_is_parked_for_an_hour(connection: Connection) -> None:
     ask(connection.id, new_contacts("One: two"))
     sync.send(connection.id)
@@ -610,8 +638,6 @@ def test_admins_are_told_of_what_is_parked_for_an_hour(connection: Connection) -
 
 
 def _make(served: Served, entity: str, **fields: Any) -> str:
-    import requests
-
     tokens = served.connect()
     answer = requests.post(
         f"{served.url}/v3/company/{served.realm}/{entity}",
