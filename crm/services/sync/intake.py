@@ -2,7 +2,8 @@
 
 An event is a hint. What counts is what a read says then, so order and repetition do not matter. Claiming is one
 compare-and-set on `available_at`, which is the lease as well: whoever lost it stores nothing. Reading happens between
-two transactions (`event_reads`), storing in one (`applying`): killed anywhere, a worker leaves an event done or due again.
+two transactions (`event_reads`), storing in one (`applying`): killed anywhere, a worker leaves an event done or due
+again.
 
 | the read says | outcome |
 |---|---|
