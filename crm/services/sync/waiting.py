@@ -9,6 +9,7 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from crm.db import db
+from crm.domain.records import KINDS
 from crm.models import Connection, OutboxEntry, OutboxNeed
 from crm.services import notices
 from crm.services.sync.outbox import OPEN
@@ -34,7 +35,11 @@ def waiting_behind(session: Session, entry_ids: Sequence[int]) -> dict[int, dict
                 behind[entry_id][kind] = behind[entry_id].get(kind, 0) + 1
             seen[entry_id] |= fresh
             edge[entry_id] = fresh
-    return behind
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    return {
+        entry_id: dict(sorted(counts.items(), key=lambda pair: order.get(pair[0], len(order))))
+        for entry_id, counts in behind.items()
+    }
 
 
 def _needing(session: Session, objects: Sequence[tuple[str, int]]) -> dict[tuple[str, int], set[tuple[str, int]]]:
