@@ -42,7 +42,7 @@ def _places() -> dict[str, Any]:
     return {
         "has": lambda endpoint: endpoint in current_app.view_functions,
         "place_of": place_of,
-        "notice_place": lambda topic: place_of(NOTICE_PLACES.get(topic, "connection")),
+        "notice_key": lambda topic: NOTICE_PLACES.get(topic, "connection"),
     }
 
 

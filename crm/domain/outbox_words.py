@@ -51,9 +51,9 @@ BEHIND: dict[str, tuple[str, str]] = {
 
 
 def behind(counts: Mapping[str, int]) -> str:
-    """`1 customer, 14 invoices, 9 payments`; empty where nothing waits."""
-    said = []
-    for kind, number in counts.items():
+    """`1 customer, 14 invoices, 9 payments`, in this order; empty where nothing waits."""
+    said, order = [], list(BEHIND)
+    for kind, number in sorted(counts.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order)):
         one, many = BEHIND.get(kind, (kind.replace("_", " "), kind.replace("_", " ") + "s"))
         if number:
             said.append(f"{number:,} {one if number == 1 else many}")

@@ -29,7 +29,8 @@ from tests.queries.test_contacts import statements
 
 
 def light_on(client: FlaskClient) -> str:
-    found = re.search(r'class="callout tone-(\w+) light">.*?<b>(.*?)</b>', client.get("/sync").text, re.S)
+    page = client.get("/sync").text.partition('id="companies"')[2]
+    found = re.search(r'class="callout tone-(\w+)".*?callout-title">(.*?)</p>', page, re.S)
     return f"{found.group(1)}: {found.group(2)}" if found else ""
 
 
@@ -118,12 +119,13 @@ def test_figures_per_kind_and_of_calls_are_those_of_the_company(client: FlaskCli
     entry(books, contact("B"), created_at=ago(minutes=12))
     entry(books, contact("C"), "parked", parked_at=ago(minutes=3))
     add(CallCount(connection_id=books, day=clock.now().date(), category="metered", calls=1_200))
-    add(Notice(connection_id=books, topic="webhooks_silent", level="warning", text="Webhooks are silent.",
-               created_at=clock.now()))  # fmt: skip
+    for topic, text in (("webhooks_silent", "Webhooks are silent."), ("grant_ends", "The sign-in ends soon.")):
+        add(Notice(connection_id=books, topic=topic, level="warning", text=text, created_at=clock.now()))
     page = client.get("/sync").text
-    for text in ("30 min ago", "12 min", "1,200", "498,800", "Webhooks are silent.", "silent since 1 day ago",
+    for text in ("30 min ago", "12 min", "1,200", "498,800", "The sign-in ends soon.", "silent since 1 day ago",
                  "every 5s"):  # fmt: skip
         assert text in page, text
+    assert "webhooks are silent. Nothing is missed" in page and "Webhooks are silent." not in page, "told once"
     piece = client.get("/sync", headers={"HX-Request": "true"}).text
     assert piece.lstrip().startswith('<div class="stack stack-l" id="companies"') and "<html" not in piece
 
