@@ -27,6 +27,12 @@ def ring_due() -> None:
         intake.ring_due(now=clock.now())
 
 
+@shared_task(name="crm.tasks.inbox.decide_newcomers")
+def decide_newcomers() -> None:
+    with transaction():
+        sweep.decide_newcomers(now=clock.now())
+
+
 @shared_task(name="crm.tasks.inbox.sweep_changes")
 def sweep_changes(connection_id: int) -> None:
     sweep.run(connection_id, clock=clock.now)

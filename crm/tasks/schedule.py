@@ -29,6 +29,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     # Webhook deliveries whose bell was lost or whose worker died, and events whose second look or retry is due (asked
     # thirty seconds after an object was not found): what changed in the books is wanted here within the minute.
     "inbox-ring-due": {"task": "crm.tasks.inbox.ring_due", "schedule": timedelta(seconds=15)},
+    # A customer that came in while one of ours was being created waits until that is settled: it may be the same one.
+    "inbox-decide-newcomers": {"task": "crm.tasks.inbox.decide_newcomers", "schedule": timedelta(seconds=30)},
     # Plans whose bell was lost or whose worker died, and approved ones whose lines the outbox has settled meanwhile.
     # Somebody may be watching either.
     "plans-sweep": {"task": "crm.tasks.plans.sweep", "schedule": timedelta(seconds=15)},

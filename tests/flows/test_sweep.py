@@ -16,7 +16,18 @@ from sqlalchemy import select
 from crm import clock
 from crm.db import db, transaction
 from crm.domain.errors import Unavailable
-from crm.models import Connection, Contact, Customer, Document, ListEntry, Notice, Sweep, SyncLogEntry, SyncRun
+from crm.models import (
+    Connection,
+    Contact,
+    Customer,
+    Document,
+    ListEntry,
+    Notice,
+    OutboxEntry,
+    Sweep,
+    SyncLogEntry,
+    SyncRun,
+)
 from crm.providers.accounting.base import Changes
 from crm.services import connections
 from crm.services.audit import SYSTEM
@@ -334,3 +345,29 @@ def test_a_sweep_that_tells_of_half_the_company_gone_takes_nothing_out(company: 
     assert not db.session.scalars(select(Document).where(Document.gone_at.is_not(None))).all()
     assert db.session.scalars(select(Notice).where(Notice.topic == "many_gone_invoice")).all()
     assert facts(linked().contact_id) is not None
+
+
+def test_a_customer_swept_up_while_one_of_ours_was_created_is_decided_about_soon_after(company: Company) -> None:
+    now = clock.now()
+    with transaction() as session:
+        entry = OutboxEntry(
+            connection_id=company.connection.id, kind="customer", local_id=1, operation="create", state="frozen",
+            available_at=now, created_at=now, updated_at=now,
+        )  # fmt: skip
+        session.add(entry)
+    made = company.api.customer("Swept Meanwhile")
+    swept(company)
+
+    def state() -> str:
+        db.session.remove()
+        return db.session.scalars(select(Customer.match_state).where(Customer.remote_id == made["Id"])).one()
+
+    def tick() -> str:
+        with transaction():
+            sweep.decide_newcomers(now=clock.now())
+        return state()
+
+    assert tick() == "new"
+    with transaction() as session:
+        session.get_one(OutboxEntry, entry.id).state = "done"
+    assert tick() == "linked"

@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from crm.bell import ring
 from crm.db import changed, db, end_reading, table_of, transaction
 from crm.domain.delivery import Next, delay, next_step
 from crm.domain.errors import ProviderError
-from crm.models import Connection, Sweep
+from crm.models import Connection, Customer, Sweep
 from crm.providers.accounting.base import Accounting
 from crm.services.sync import applying, newcomers, sweep_gaps, sweep_start, sweeping
 from crm.services.sync.bulk import INSERTS
@@ -134,9 +134,7 @@ def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any]
         sweep = hold.held(session)
         versions = sweep_gaps.versions(batch, asked.reading)
         applied = applying.apply(batch, asked.reading, fetch.names)
-        left = newcomers.decide(batch)  # those an import or a write of ours had when they came in
-        if left:
-            applying.settle_trees(batch, left)
+        _decide_left(batch)
         gone = sweeping.mark_gone(batch, asked)
         sweeping.tell(batch, asked.reading, applied)
         if lists is not None:
@@ -152,6 +150,29 @@ def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any]
         said = sweep_gaps.judge(batch, sweep, missed, provider=hold.provider, before=hold.before.get("missed", 0))
         batch.log("sweep_done", sweeping.summary(sweep.counts) + said, outcome="done" if applied.moved or gone else
                   "unchanged", details={"counts": sweep.counts})  # fmt: skip
+
+
+def _decide_left(batch: Batch) -> None:
+    """Customers that an import or a write of ours had when they came in."""
+    left = newcomers.decide(batch)
+    if left:
+        applying.settle_trees(batch, left)
+
+
+def decide_newcomers(*, now: datetime) -> None:
+    """Decide about customers that came in while somebody else had a say; nobody should wait for the next sweep."""
+    session = db.session()
+    waiting = select(Customer.connection_id).where(
+        Customer.match_state == "new", Customer.parent_remote_id.is_(None), Customer.gone_at.is_(None),
+        Customer.connection_id == Connection.id,
+    )  # fmt: skip
+    found = session.scalars(
+        select(Connection).where(Connection.state == "connected", exists(waiting)).order_by(Connection.id)
+    ).all()
+    for connection in found:
+        batch = Batch(session, books_of(connection), now, trigger="sweep")
+        applying.lock(batch)
+        _decide_left(batch)
 
 
 def _failed(hold: Hold, error: Exception, text: str, *, now: datetime, jitter: float) -> None:
