@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from crm.db import db
 from crm.domain.contacts import search_terms
@@ -135,6 +135,9 @@ def _conditions(filters: LogFilters) -> tuple[list[ColumnElement[bool]], bool]:
     found += dates
     if not filters.q.strip():
         return found, False
+    traced = _traced(filters.q.strip())
+    if traced:
+        return [*found, *traced], False
     found.append(_saying(filters.q.strip()))
     narrow = dates or filters.run_id is not None or filters.contact_id is not None
     newest = None if narrow else db.session.scalar(select(func.max(SyncLogEntry.id)))
@@ -159,11 +162,14 @@ def _midnight(name: str, text: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+def _traced(text: str) -> list[ColumnElement[bool]]:
+    """Where the text is a trace id that is known: only its own lines, however old."""
+    traced = [SyncLogEntry.trace_id == text, SyncLogEntry.trace_id != ""]  # the second as the index says it
+    return traced if db.session.scalar(select(SyncLogEntry.id).where(*traced).limit(1)) is not None else []
+
+
 def _saying(text: str) -> ColumnElement[bool]:
-    """Ids and codes that are the text, messages and contacts that hold it; of a trace id only its own lines."""
-    traced = (SyncLogEntry.trace_id == text, SyncLogEntry.trace_id != "")
-    if db.session.scalar(select(SyncLogEntry.id).where(*traced).limit(1)) is not None:
-        return and_(*traced)
+    """Ids and codes that are the text, messages and contacts that hold it."""
     found = [SyncLogEntry.remote_id == text, SyncLogEntry.error_code == text,
              func.lower(SyncLogEntry.message).contains(text.lower(), autoescape=True)]  # fmt: skip
     terms = search_terms(text)

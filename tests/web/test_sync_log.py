@@ -62,12 +62,13 @@ def test_words_are_looked_for_in_the_newest_lines_unless_dates_say_where(
     sign_in("admin")
     monkeypatch.setattr(sync_log, "SEARCHED", 2)
     books = company()
-    old = line(books, "The needle.", at=ago(days=9))
+    old = line(books, "The needle.", at=ago(days=9), trace_id="1-abc")
     for _ in range(3):
         line(books)
     page = client.get("/sync/log?q=needle").text
     assert "newest 200,000 lines" in page and "Nothing found" in page
     assert ids_on(client, f"?q=needle&since={ago(days=10).date()}") == [old]
+    assert ids_on(client, "?q=1-abc") == [old], "a trace id is found however old it is"
 
 
 def test_a_line_shows_all_it_knows_and_leads_on(client: FlaskClient, sign_in) -> None:
