@@ -27,7 +27,7 @@ check:        ## linters and types
 key: install  ## a new key for TOKEN_ENCRYPTION_KEYS
 	@$(VENV)/flask --app wsgi keys generate
 
-bench:        ## speed, memory and remote calls beside the usual way
+bench:        ## speed, memory and remote calls beside the usual way, both directions
 	@$(PYTHON) tools/install.py --dev
 	@$(VENV)/python -m bench $(ARGS)
 

@@ -19,11 +19,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bench import child, quality, stage, table
+from bench import child, quality, stage, table, ways, ways_table
 
 SIZES = (1_000, 10_000, 100_000)
-LEAST, MOST = 30, 100_000
+LEAST, MOST = stage.LEAST, 100_000
 USUAL, SINGLY, REPEATS = 10_000, 1_000, 25
+MOST_POSTS = 20_000
+PARTS = ("imports", "push", "sweep", "burst")
+BOTH = {"push": 1_000, "sweep": 10_000, "rate": 200.0, "burst_seconds": 20.0}
+BOTH_QUICK = {"push": 90, "sweep": 300, "rate": 50.0, "burst_seconds": 3.0}
 
 
 def arguments() -> argparse.Namespace:
@@ -33,6 +37,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--usual-most", type=int, default=USUAL, help="customers the usual way does at most")
     parser.add_argument("--singly-most", type=int, default=SINGLY, help="... when it asks for each customer by itself")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="how often each page of the list is asked for")
+    parser.add_argument("--only", type=parts, default=PARTS, help=f"some of {','.join(PARTS)} (default: all)")
+    parser.add_argument("--push", type=int, help="new customers that are pushed (default 1000)")
+    parser.add_argument("--sweep", type=int, help="customers of the company that is swept (default 10000)")
+    parser.add_argument("--rate", type=float, help="webhook deliveries a second (default 200)")
+    parser.add_argument("--burst-seconds", type=float, help="how long they come (default 20)")
+    parser.add_argument("--redis-url", default="", help="the broker and throttle of the burst on PostgreSQL; an empty "
+                        "database of a Redis server, emptied at the end")  # fmt: skip
     parser.add_argument("--database-url", default="", help="a PostgreSQL server to measure on as well; a database of "
                         "our own is made there and dropped at the end")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write every figure to this file")
@@ -40,7 +51,21 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     if given.quick and given.sizes is SIZES:
         given.sizes = SIZES[:1]
+    for name, usual in (BOTH_QUICK if given.quick else BOTH).items():
+        if getattr(given, name) is None:
+            setattr(given, name, usual)
+    if not (1 <= given.push <= MOST and LEAST <= given.sweep <= MOST):
+        parser.error(f"--push takes 1 to {MOST:,} and --sweep {LEAST:,} to {MOST:,} customers")
+    if not (given.rate * given.burst_seconds >= 1 and given.rate * given.burst_seconds <= MOST_POSTS):
+        parser.error(f"--rate times --burst-seconds must be 1 to {MOST_POSTS:,} deliveries: they are made beforehand")
     return given
+
+
+def parts(text: str) -> tuple[str, ...]:
+    wanted = {part.strip() for part in text.split(",")}
+    if not wanted <= set(PARTS):
+        raise argparse.ArgumentTypeError(f"parts are {', '.join(PARTS)}, not {text!r}")
+    return tuple(part for part in PARTS if part in wanted)
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -56,34 +81,53 @@ def sizes(text: str) -> tuple[int, ...]:
 def command(given: argparse.Namespace) -> str:
     """What was asked for, without where the figures go and how a database is reached."""
     words = ["python -m bench"]
-    if given.sizes is not SIZES:
+    if given.only != PARTS:
+        words.append("--only " + ",".join(given.only))
+    if given.sizes is not SIZES and "imports" in given.only:
         words.append("--sizes " + ",".join(map(str, given.sizes)))
+    words += [
+        f"--{name.replace('_', '-')} {getattr(given, name):g}"
+        for name, usual in BOTH.items()
+        if getattr(given, name) != usual and ("burst" if name in ("rate", "burst_seconds") else name) in given.only
+    ]  # fmt: skip
     if (given.usual_most, given.singly_most, given.repeats) != (USUAL, SINGLY, REPEATS):
         words.append(f"--usual-most {given.usual_most} --singly-most {given.singly_most} --repeats {given.repeats}")
     if given.database_url:
         words.append("--database-url postgresql://...")
+    if given.redis_url:
+        words.append("--redis-url redis://...")
     return " ".join(words)
 
 
 def machine() -> str:
-    """The machine in general words, and how busy it was with other work."""
-    load = f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    """The machine in general words."""
     return (
         f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}{load}"
+        f"SQLite {sqlite3.sqlite_version}"
     )
+
+
+def load() -> str:
+    """How busy the machine was with other work."""
+    return f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+
+
+MEASURES = {"push": ways.push, "sweep": ways.sweep, "burst": ways.burst}
 
 
 def main() -> int:
     given = arguments()
     found: dict[str, Any] = {
-"command": command(given), "machine": machine(),
-        "date": date.today().isoformat(), "imports": [],
+        "command": command(given), "machine": machine(), "load": load(), "date": date.today().isoformat(),
+        "imports": [],
     }  # fmt: skip
     try:
         with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as place:
-            for size in given.sizes:
+            for size in given.sizes if "imports" in given.only else ():
                 one_size(Path(place) / str(size), size, given, found, largest=size == given.sizes[-1])
+            for name in given.only:
+                if name in MEASURES:
+                    MEASURES[name](Path(place) / name, given, found)
     except child.PartFailed as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -92,9 +136,14 @@ def main() -> int:
         return 130
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
-    print(table.report(found))
+    if found["imports"]:
+        print(table.report(found))
+    for name, tables in ways_table.report(found).items():
+        print(f"\n### {name.capitalize()}\n\n{tables}")
     if given.write:
-        table.write(found)
+        if found["imports"]:
+            table.write(found)
+        ways_table.write(found)
     return 0
 
 

@@ -10,6 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from bench.child import ROOT
 from crm import encryption
 
 SEED = 7
+LEAST = 30
+"""Customers of the smallest company that can be generated."""
+WRITES = {"create", "update", "delete", "void"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,21 @@ class Company:
         by_realm: dict[str, dict[str, int]] = self._ask("GET", "/calls")
         sums = ("coreplus", "core")
         return sum(n for kinds in by_realm.values() for kind, n in kinds.items() if kind not in sums)
+
+    def requests(self) -> tuple[int, int]:
+        """(API calls, how many of them were batches) since they were last forgotten; what stands in a batch is no call.
+
+        Nobody here writes beside batches where there are any.
+        """
+        kinds: Counter[str] = Counter()
+        for counted in self._ask("GET", "/calls").values():
+            kinds.update(counted)
+        left_out = {"coreplus", "core", "refresh"} | (WRITES if kinds["batch"] else set())
+        return sum(number for kind, number in kinds.items() if kind not in left_out), kinds["batch"]
+
+    def ids(self, entity: str = "Customer") -> list[str]:
+        """Ids of all there are, inactive ones included."""
+        return [record["Id"] for record in self._ask("GET", "/state", params={"entity": entity})]
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         answer = requests.request(method, f"{self.url}/_sandbox{path}", timeout=30, **more)

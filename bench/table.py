@@ -19,7 +19,7 @@ Found = dict[str, Any]
 
 def report(found: Found) -> str:
     parts = [
-        f"`{found['command']}`, {found['date']}; {found['machine']}.",
+        f"`{found['command']}`, {found['date']}; {found['machine']}{found['load']}.",
         "### Import and match\n\n" + imports(found["imports"]),
         "### Ratios (Tradebook : usual, same run, same company)\n\n" + ratios(found["imports"]),
         "### How right the links are\n\n" + rights(found),

@@ -10,22 +10,27 @@ from typing import Any
 
 import pytest
 
-from bench import table
+from bench import limits, table, ways_table
+from bench.usual_sync import ENTITIES
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(300)  # a dozen processes, one after the other
+
+
+def measured(kept: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *arguments, "--json", str(kept)],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout, json.loads(kept.read_text())
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """What `python -m bench --quick --sizes 60` printed, and its JSON."""
     kept = tmp_path_factory.mktemp("bench") / "figures.json"
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "--sizes", "60", "--repeats", "1", "--json", str(kept)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout, json.loads(kept.read_text())
+    return measured(kept, "--quick", "--only", "imports", "--sizes", "60", "--repeats", "1")
 
 
 def test_both_ways_do_the_same_company_in_one_run(figures):
@@ -60,6 +65,84 @@ def test_the_printed_tables_hold_the_figures(figures):
     assert all(case["name"] in printed and case["queries"] > 0 for case in found["pages"][0]["cases"])
     assert found["file"]["counts"]["created"] > 50
     assert str(ROOT) not in printed
+
+
+@pytest.fixture(scope="module")
+def directions(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Both directions, the smallest they can be: printed, and its JSON."""
+    kept = tmp_path_factory.mktemp("ways") / "figures.json"
+    return measured(kept, "--only", "push,sweep", "--push", "31", "--sweep", "30")
+
+
+@pytest.fixture(scope="module")
+def burst(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    kept = tmp_path_factory.mktemp("burst") / "figures.json"
+    return measured(kept, "--only", "burst", "--rate", "20", "--burst-seconds", "1")
+
+
+def test_a_push_makes_the_same_customers_both_ways_and_counts_the_calls(directions):
+    _, found = directions
+    ours, usual = found["push"]["measured"]
+    assert (ours["way"], usual["way"]) == ("ours", "singly")
+    assert ours["there"] == usual["there"] == ours["records"] == 31
+    assert ours["calls"] == ours["batches"] == 2
+    assert (usual["calls"], usual["batches"]) == (62, 0)
+
+
+def test_a_sweep_that_finds_nothing_is_one_call(directions):
+    _, found = directions
+    ours, since, compare = found["sweep"]["measured"]
+    assert [ours["calls"], since["calls"], compare["calls"]] == [1, len(ENTITIES), 2]
+    assert ours["changed"] == since["changed"] == compare["changed"] == 0
+    assert compare["records"] > 20
+
+
+def test_every_delivery_of_a_burst_is_answered_split_and_acted_on(burst):
+    _, found = burst
+    (told,) = found["burst"]["measured"]
+    load, events = told["load"], told["load"]["events"] + told["load"]["warm_events"]
+    assert (load["deliveries"], load["answered"], load["errors"]) == (20, 20, {})
+    assert 0 < load["answer_ms"]["median"] <= load["answer_ms"]["p99"] <= load["answer_ms"]["most"]
+    assert told["heard"]["deliveries"] == {"split": 20 + load["warm_events"]}
+    assert told["heard"]["events"] == {"done": events}
+    assert 0 < told["calls"] < events / 5
+    assert told["peak_mb"]["web"] > 10
+
+
+def test_their_tables_hold_the_figures_and_stand_between_marks_of_their_own(directions, burst, tmp_path, monkeypatch):
+    for printed, found in (directions, burst):
+        for name, tables in ways_table.report(found).items():
+            assert tables in printed
+            assert found["command"] in tables
+            assert f"<!-- {name}: begin -->" in table.README.read_text()
+        assert str(ROOT) not in printed
+    kept = tmp_path / "README.md"
+    kept.write_text(
+        "before <!-- push: begin -->old<!-- push: end --> between <!-- burst: begin -->kept<!-- burst: end -->"
+    )
+    monkeypatch.setattr(ways_table, "README", kept)
+    ways_table.write({name: part for name, part in directions[1].items() if name != "sweep"})
+    assert kept.read_text().startswith("before <!-- push: begin -->")
+    assert "| Tradebook" in kept.read_text()
+    assert "old" not in kept.read_text()
+    assert kept.read_text().endswith(" between <!-- burst: begin -->kept<!-- burst: end -->")
+
+
+def test_what_the_limits_allow_is_reckoned_with_sliding_windows():
+    assert limits.seconds(0) == limits.seconds(10) == 0
+    assert limits.seconds(11) == limits.seconds(20) == 1
+    assert limits.seconds(500) == 49
+    assert limits.seconds(501) == 60
+    assert limits.seconds(40, 40) == 3
+    assert limits.seconds(41, 41) == 60
+
+
+def test_a_part_nobody_knows_is_refused_with_the_list():
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--only", "pull"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "imports, push, sweep, burst" in done.stderr
 
 
 def test_sizes_nobody_can_generate_are_refused_with_the_range():
