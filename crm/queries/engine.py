@@ -163,7 +163,8 @@ def _count_in(found: Mapping[int, Standing]) -> None:
         .group_by(InboxEvent.connection_id, InboxEvent.kind)
     )
     for id_, kind, number, oldest in db.session.execute(query):
-        found[id_].incoming[kind] = Pile(number, oldest)
+        if id_ is not None:
+            found[id_].incoming[kind] = Pile(number, oldest)
 
 
 def _asked(found: Mapping[int, Standing]) -> None:

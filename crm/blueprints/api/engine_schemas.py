@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from crm.blueprints.api.schemas import Amount, PageQuery, Shape
+from crm.domain import health
+from crm.domain.directions import DIRECTIONS
 from crm.domain.log_filters import LARGEST_ID
 from crm.domain.plans import ACTIONS, OUTCOMES, PURPOSES, STATES
 from crm.domain.shared_fields import TITLES
@@ -23,14 +25,14 @@ SharedField = Annotated[str, Field(pattern=one_of(TITLES))]
 
 
 class Reason(Shape):
-    light: Literal["green", "amber", "red"]
+    light: str = Field(pattern=one_of(health.ORDER))
     words: str
     sentence: str
 
 
 class KindStanding(Shape):
     kind: str
-    direction: Literal["off", "in", "out", "both"]
+    direction: str = Field(pattern=one_of(DIRECTIONS))
     paused: bool
     last_in: datetime | None
     last_out: datetime | None
@@ -51,7 +53,7 @@ class CompanyStanding(Shape):
     connection_id: int
     company_name: str
     state: str
-    light: Literal["green", "amber", "red"]
+    light: str = Field(pattern=one_of(health.ORDER))
     words: str = Field(description="In step, Catching up, Something waits for you, or Stopped.")
     sentence: str
     reasons: list[Reason]
