@@ -1,7 +1,7 @@
 """Is a company in step? The traffic light of the dashboard: what was counted goes in, a light with sentences comes out.
 
 Asked by the dashboard, the home page and the API. Pure; the rules are the table `RULES`, one row a reason. Every rule
-that applies is told; the gravest gives the light and, of equals, the first in the table its words.
+that applies is told; the first in the table gives the light and its words, the gravest ones stand in front.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def sweep_late(signs: Signs, now: datetime) -> bool:
     return now - signs.swept_at > max(LONG, timedelta(minutes=3 * signs.sweep_minutes))
 
 
-#: Light, words, when, sentence, page. Of those that apply the gravest speaks, of equals the first.
+#: Light, words, when, sentence, page; the gravest first. Of those that apply the first speaks.
 RULES: tuple[tuple[str, str, Test, Tell, str], ...] = (
     (RED, STOPPED, lambda s, now: s.state != "connected",
      lambda s: s.reason or "The connection needs an admin before anything can go on. Nothing is lost meanwhile.",
@@ -167,7 +167,6 @@ def judge(signs: Signs, *, now: datetime) -> Health:
     found = [
         Reason(light, words, tell(signs), page) for light, words, test, tell, page in RULES if test(signs, now)
     ]
-    found.sort(key=lambda reason: ORDER.index(reason.light))
     if not found or found[0].light == GREEN:
         return Health(GREEN, IN_STEP, _in_step(signs), found)
     return Health(found[0].light, found[0].words, found[0].sentence, found)

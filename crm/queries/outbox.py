@@ -163,7 +163,7 @@ def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
     if entry.settled_at is not None:
         where.append(SyncLogEntry.at <= entry.settled_at + timedelta(seconds=1))
     query = select(SyncLogEntry).where(*where).order_by(SyncLogEntry.id.desc()).limit(limit)
-    return db.session.scalars(query).all()
+    return [line for line in db.session.scalars(query) if line.details.get("entry_id", entry.id) == entry.id]
 
 
 def others_of(entry: OutboxEntry, *, limit: int = 5) -> Sequence[OutboxEntry]:

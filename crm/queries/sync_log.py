@@ -84,7 +84,10 @@ def same_object(entry: SyncLogEntry, *, limit: int = 8) -> Sequence[SyncLogEntry
 
 
 def outbox_entries(entry: SyncLogEntry, *, limit: int = 3) -> Sequence[OutboxEntry]:
-    """The outbox entries that a line about an outgoing change may belong to, newest first."""
+    """The outbox entry a line names, or those that a line about an outgoing change may belong to, newest first."""
+    named = db.session.get(OutboxEntry, entry.details["entry_id"]) if "entry_id" in entry.details else None
+    if named is not None:
+        return [named]
     if entry.direction != "out" or entry.contact_id is None:
         return []
     query = select(OutboxEntry).where(

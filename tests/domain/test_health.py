@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from crm.domain.health import RULES, Signs, judge
+from crm.domain.health import ORDER, RULES, Signs, judge
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AGES = {"young": NOW - timedelta(seconds=20), "old": NOW - timedelta(minutes=20), "late": NOW - timedelta(hours=2)}
@@ -51,6 +51,11 @@ def test_each_sign_gives_its_light_and_says_why(signs, light: str, words: str, s
 def test_no_rule_is_without_a_case() -> None:
     cases = [replace(WELL, **signs) for signs, *_ in CASES]
     assert [page for *_, test, _, page in RULES if not any(test(signs, NOW) for signs in cases)] == []
+
+
+def test_the_gravest_rules_stand_in_front() -> None:
+    lights = [ORDER.index(light) for light, *_ in RULES]
+    assert lights == sorted(lights) and set(lights) == {0, 1, 2}
 
 
 def test_the_gravest_speaks_and_every_reason_is_told() -> None:

@@ -103,7 +103,9 @@ def test_an_entry_says_what_would_be_sent_why_it_waits_and_what_waits_behind_it(
     for number, kind in enumerate(("invoice", "invoice", "payment"), start=1):
         add(OutboxNeed(entry_id=entry(books, number, kind=kind), kind="customer", local_id=amy))
     told = line(books, "Refused: the name is taken.", contact_id=amy, direction="out", level="error", outcome="parked")
+    other = line(books, "Of another entry.", contact_id=amy, direction="out", details={"entry_id": id_ + 100})
     page = client.get(f"/sync/outbox/{id_}").text
+    assert f"/sync/log/{other}" not in page
     for text in ("Update: Amy Fox", "Name is taken", "(555) 010-3311", "(555) 010-9999", "1-abc", 'data-copy="1-abc"',
                  "Will be written", "2 invoices, 1 payment", f"/sync/log/{told}", f"/contacts/{amy}/edit",
                  "Try again", "Skip for now"):  # fmt: skip

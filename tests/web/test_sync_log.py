@@ -86,6 +86,8 @@ def test_a_line_shows_all_it_knows_and_leads_on(client: FlaskClient, sign_in) ->
                  "&lt;script&gt;"):  # fmt: skip
         assert text in page, text
     assert client.get("/sync/log/4711").status_code == 404
+    named = line(books, "Sent.", details={"entry_id": waiting})
+    assert f"/sync/outbox/{waiting}" in client.get(f"/sync/log/{named}").text
 
 
 def test_a_wrong_date_is_named_with_the_way_out(client: FlaskClient, sign_in) -> None:
