@@ -40,7 +40,6 @@ NOTICE_PLACES = {
 @blueprint.app_context_processor
 def _places() -> dict[str, Any]:
     return {
-        "has": lambda endpoint: endpoint in current_app.view_functions,
         "place_of": place_of,
         "notice_key": lambda topic: NOTICE_PLACES.get(topic, "connection"),
     }
@@ -98,8 +97,6 @@ def resume(connection_id: int) -> Any:
 
 
 def place_of(key: str) -> tuple[str, str]:
-    """(address, words) of a place; empty texts while this installation has no such page."""
-    endpoint, values, words = PLACES.get(key, ("", {}, ""))
-    if endpoint not in current_app.view_functions:
-        return "", ""
+    """(address, words) of a place."""
+    endpoint, values, words = PLACES[key]
     return url_for(endpoint, **values), words
