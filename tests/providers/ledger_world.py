@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from secrets import token_hex
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from crm.providers.accounting.base import Authorization, Config
-from crm.providers.accounting.ledgerfile import desk, files, webhooks
+from crm.providers.accounting.ledgerfile import desk, files, ledger, webhooks
 from crm.providers.accounting.ledgerfile.ledger import DRAWERS, Ledger
 from tests.providers.contract import World
 
@@ -86,6 +88,8 @@ class LedgerWorld(World):
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
+        # Ids are random; in tests the same each time, so that what is picked by its place is the same too.
+        monkeypatch.setattr(ledger, "secrets", SimpleNamespace(choice=Random(7).choice))
         self.root = root
         self.ledger = furnish(root)
         self.realm_id = COMPANY

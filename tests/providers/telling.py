@@ -162,7 +162,7 @@ class TellingContract:
     def test_what_happens_is_posted_signed_and_can_be_read(self, world: World) -> None:
         books, webhooks = world.granted(), registry.webhooks(world.name)
         world.posted()
-        new, changed = made(world, books), a_customer(books)
+        changed, new = a_customer(books), made(world, books)  # in this order: the new one is not the one renamed
         world.rename(changed.origin.remote_id, "Renamed there")
         invoice = sorted(world.ids("invoice"))[0]
         world.remove("invoice", invoice)
