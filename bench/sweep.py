@@ -37,7 +37,7 @@ def work(deed: str, connection_id: int) -> dict[str, Any]:
 def ready(connection_id: int) -> dict[str, Any]:
     with transaction():
         run_id = sync.start_run(
-            connection_id, resources=sync.RESOURCES, trigger="command", actor=SYSTEM, now=clock.now()
+            connection_id, resources=list(sync.RESOURCES), trigger="command", actor=SYSTEM, now=clock.now()
         ).id
     while (run := db.session.get_one(SyncRun, run_id, populate_existing=True)).live:
         sync.run(run_id, clock=clock.now)

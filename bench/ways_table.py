@@ -20,7 +20,7 @@ def push(found: Found) -> str:
     rows = [
         (
             way(m), f"{m['there']:,}", f"{m['seconds']:,.1f}", f"{m['cpu_seconds']:,.1f}", f"{m['peak_mb']:,.0f} MB",
-            f"{m['calls']:,}", f"{limits.seconds(m['calls'], m['batches']):,.0f} s",
+            f"{m['calls']:,}", lasting(limits.seconds(m["calls"], m["batches"])),
         )
         for m in found["measured"]
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def afterwards(found: Found) -> str:
         rows.append((
             stack(m), moment(m["split_after"]), moment(m["settled_after"]), f"{m['calls']:,}", f"{events:,}",
             f"1 : {events / m['calls']:,.0f}" if m["calls"] else "-",
-            f"{limits.seconds(m['calls']):,.0f} s : {limits.seconds(events) / 3600:,.1f} h",
+            f"{lasting(limits.seconds(m['calls']))} : {lasting(limits.seconds(events))}",
             both(m["whole_cpu"], ".1f"), both(m["peak_mb"], ".0f") + " MB",
         ))  # fmt: skip
     head = ("stack", "all split after", "all acted on after", "calls", "usual: one per event", "ratio",
@@ -96,6 +96,13 @@ def afterwards(found: Found) -> str:
 
 def both(costs: Mapping[str, float | None], form: str) -> str:
     return " / ".join("-" if costs[name] is None else format(costs[name], form) for name in ("web", "worker"))
+
+
+def lasting(seconds: float) -> str:
+    unit, name = next(
+        (unit, name) for unit, name in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= 2 * unit or unit == 1
+    )
+    return f"{seconds / unit:,.0f} {name}" if unit == 1 else f"{seconds / unit:,.1f} {name}"
 
 
 def moment(seconds: float | None) -> str:

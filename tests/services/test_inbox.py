@@ -78,6 +78,22 @@ def test_a_delivery_is_split_and_its_company_found(app: Flask, rung: list[tuple[
     assert sweep.webhook_at == delivery.received_at
 
 
+def test_that_webhooks_come_is_not_written_for_each_of_a_burst(app: Flask) -> None:
+    company = connection()
+    moments = []
+    for number in range(3):
+        arrive(cloudevents([said(number)]))
+        if number == 2:
+            with transaction():
+                db.session.execute(update(Sweep).values(silent_since=clock.now()))
+        split()
+        sweep = db.session.get_one(Sweep, company, populate_existing=True)
+        moments.append(sweep.webhook_at)
+    first, _, last = rows(Delivery)
+    assert moments == [first.received_at, first.received_at, last.received_at]
+    assert sweep.silent_since is None
+
+
 @pytest.mark.parametrize("form", [cloudevents, lambda notices: legacy(notices)])
 def test_the_same_event_in_several_deliveries_is_kept_once(app: Flask, form: Callable[..., Any]) -> None:
     connection()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, insert, select, type_coerce, update
+from sqlalchemy import ARRAY, Text, cast, func, insert, select, type_coerce, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 1024 * 1024
 LEASE = timedelta(minutes=2)
+HEARD_EVERY = timedelta(seconds=5)
+"""How exactly it is known when the last webhook of a company came."""
 PAGE = 20
 """Deliveries split in one transaction: up to some two thousand events."""
 SPLIT, TAKE_IN = "crm.tasks.inbox.split", "crm.tasks.inbox.take_in"
@@ -248,19 +250,35 @@ def _insert(session: Session, rows: Mapping[str, Mapping[str, Any]]) -> set[str]
     """Keep those that are not known; answers their keys. In order of the keys, so that two workers do not block."""
     if not rows:
         return set()
-    statement = INSERTS[session.get_bind().dialect.name](EVENTS).on_conflict_do_nothing(index_elements=["event_key"])
     ordered = [rows[key] for key in sorted(rows)]
-    return set(session.scalars(statement.returning(EVENTS.c.event_key), ordered))
+    dialect = session.get_bind().dialect.name
+    statement = INSERTS[dialect](EVENTS)
+    given: list[Mapping[str, Any]] | None = ordered
+    if dialect == "postgresql":
+        # An array for each column: with a parameter for each value, reading the statement takes longer than all else.
+        columns = [func.unnest(cast([row[name] for row in ordered], ARRAY(EVENTS.c[name].type))) for name in ordered[0]]
+        statement, given = statement.from_select(list(ordered[0]), select(*columns)), None
+    told = statement.on_conflict_do_nothing(index_elements=["event_key"]).returning(EVENTS.c.event_key)
+    return set(session.scalars(told, given))
 
 
 def _heard(session: Session, reads: Sequence[Read], companies: Mapping[str, Any], *, now: datetime) -> None:
-    """Webhooks of these companies do arrive; if they had fallen silent, that is over."""
+    """Webhooks of these companies do arrive; if they had fallen silent, that is over.
+
+    Written once in HEARD_EVERY: whoever takes events in holds that row, and splitting must not wait for it each time.
+    """
     latest: dict[int, datetime] = {}
     for read in reads:
         for said in read.parsed.notifications if read.parsed else ():
             company = companies.get(said.realm_id)
             if company is not None and company.state != DISCONNECTED:
                 latest[company.id] = max(read.received_at, latest.get(company.id, read.received_at))
+    known = select(Sweep.connection_id, Sweep.webhook_at).where(
+        Sweep.connection_id.in_(latest), Sweep.silent_since.is_(None)
+    )
+    for id_, at in session.execute(known):
+        if at is not None and latest[id_] < at + HEARD_EVERY:
+            del latest[id_]
     upsert(session, table_of(Sweep), [
         {"connection_id": id_, "available_at": now, "webhook_at": at} for id_, at in sorted(latest.items())
     ], by=("connection_id",), keep=("available_at",))  # fmt: skip
