@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 from crm.domain import errors
 from crm.domain.records import CustomerRecord
 from crm.providers.accounting import registry
-from crm.providers.accounting.base import Accounting, CallInfo, Config
+from crm.providers.accounting.base import Accounting, CallInfo, Config, Draft
 from crm.providers.accounting.quickbooks.client import exact, literal
 from tests.providers.listener import Reply, listening
 from tests.providers.recordings import RECORDED, load, needs_recordings
@@ -125,6 +126,35 @@ def test_rows_that_are_no_objects_are_refused_one_by_one() -> None:
     with listening(answering({"QueryResponse": {"Customer": [AMY, "x", None]}})) as server:
         page = books(server.url).scan("customer")
     assert (len(page.records), len(page.refusals)) == (1, 2)
+
+
+@pytest.mark.parametrize("realm_id", ["9341453000000042", "93/4"])
+def test_the_companys_id_is_in_no_error_though_it_stands_in_every_address(realm_id: str) -> None:
+    def there(url: str) -> Accounting:
+        return registry.open_books(
+            "quickbooks", Config("id", "secret", api_url=url), realm_id=realm_id, access_token="the-access-token",
+            on_call=lambda _: None,
+        )  # fmt: skip
+
+    def told(error: errors.ProviderError) -> str:
+        assert error.cause.detail
+        return f"{error} {error.cause}"
+
+    with pytest.raises(errors.Unavailable) as refused:
+        there("http://127.0.0.1:9").changes(["customer"], datetime(2026, 11, 20, tzinfo=UTC))
+    assert "/v3/company/***/cdc" in told(refused.value)
+    with pytest.raises(errors.Unavailable) as unsent:
+        there("http://127.0.0.1:9").push([Draft("e1", "customer", "create", {"DisplayName": "A"})], key="k")
+    fault = {"Message": f"No company {realm_id}", "Detail": f"company {realm_id} is odd", "code": "2050"}
+    body = {"Fault": {"Error": [fault]}}
+    with listening(answering(body, 400)) as server, pytest.raises(errors.InvalidValue) as answered:
+        there(server.url).scan("customer")
+    item = {"BatchItemResponse": [{"bId": "e1", "Fault": {"Error": [fault]}}]}
+    with listening(answering(item)) as server:
+        (pushed,) = there(server.url).push([Draft("e1", "customer", "create", {"DisplayName": "A"})], key="k")
+    assert pushed.error is not None
+    for error in (refused.value, unsent.value, answered.value, pushed.error):
+        assert realm_id not in told(error) and quote(realm_id, safe="") not in told(error)
 
 
 def test_an_unknown_provider_is_named_with_those_there_are() -> None:

@@ -38,6 +38,7 @@ class Client:
     ) -> None:
         self._base = f"{api_url.rstrip('/')}/v3/company/{quote(realm_id, safe='')}"
         self._token = access_token
+        self._secrets = secrets_of(realm_id, access_token)
         self._on_call = on_call
         self._admit = admit
 
@@ -81,7 +82,7 @@ class Client:
                 **self._options("batch", {"requestid": key}, content, "application/json", attempts),
             )
             if answer.status != 200 or not _is_batch(parsed(answer.content)):
-                error = write_error(answer, secrets=(self._token,))
+                error = write_error(answer, secrets=self._secrets)
         except ProviderError as failed:
             error = failed
         self._report("batch", attempts, error, metered=False)
@@ -142,7 +143,7 @@ class Client:
             "headers": headers,
             "auth": http.Bearer(self._token),
             "timeout": TIMEOUT,
-            "secrets": (self._token,),
+            "secrets": self._secrets,
             "on_attempt": attempts.append,
             "gate": partial(self._admit, operation),
         }
@@ -151,7 +152,7 @@ class Client:
         """The body of a success; HTTP 200 may hold a fault, or a page of a proxy."""
         body = parsed(answer.content)
         if answer.status != 200 or not isinstance(body, Mapping) or faults_in(body):
-            raise error_from(answer, secrets=(self._token,))
+            raise error_from(answer, secrets=self._secrets)
         return body
 
     def _report(
@@ -169,6 +170,11 @@ class Client:
 
 def _is_batch(body: Any) -> bool:
     return isinstance(body, Mapping) and isinstance(body.get("BatchItemResponse"), list)
+
+
+def secrets_of(realm_id: str, access_token: str) -> tuple[str, ...]:
+    """What no error may repeat: the token, and the company's id, which stands in every address."""
+    return access_token, realm_id, quote(realm_id, safe="")
 
 
 def exact(content: bytes | str) -> Any:

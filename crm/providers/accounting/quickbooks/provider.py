@@ -28,7 +28,7 @@ from crm.providers.accounting.base import (
 from crm.providers.accounting.quickbooks import mapper
 from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS, legible
 from crm.providers.accounting.quickbooks.changes import CHANGE_KINDS, asked, changes_in
-from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal, parsed
+from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal, parsed, secrets_of
 from crm.providers.accounting.quickbooks.pushing import PUSH_SIZE, batch_of, outcomes
 from crm.providers.accounting.quickbooks.reports import NAME as AGED_RECEIVABLES
 from crm.providers.accounting.quickbooks.reports import asked as asked_aged
@@ -65,7 +65,7 @@ class QuickBooks:
     ) -> None:
         api_url = config.api_url or (API_SANDBOX if config.sandbox else API)
         self._realm_id = realm_id
-        self._secrets = (access_token,)
+        self._secrets = secrets_of(realm_id, access_token)
         self._client = Client(api_url, realm_id=realm_id, access_token=access_token, on_call=on_call, admit=admit)
 
     def company(self) -> CompanyRecord:
