@@ -57,7 +57,7 @@ class InboxEvent(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     event_key: Mapped[str] = mapped_column(String(128), unique=True)
-    """The provider's id of the event, or a digest of what makes it unique: the same event is kept once."""
+    """A digest of what makes it unique, its id there being a part of it: the same event is kept once."""
     delivery_id: Mapped[int | None] = mapped_column(ForeignKey("deliveries.id", ondelete="SET NULL"))
     connection_id: Mapped[int | None] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
     """None: a company nobody connected here."""

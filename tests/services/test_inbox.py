@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -106,6 +107,28 @@ def test_the_same_event_in_several_deliveries_is_kept_once(app: Flask, form: Cal
     assert len(rows(InboxEvent)) == 1
     counts = [delivery.counts for delivery in rows(Delivery)]
     assert sum(one.get("new", 0) for one in counts) == 1 and sum(one.get("repeated", 0) for one in counts) == 3
+
+
+def test_an_id_that_comes_again_for_something_else_is_another_event(app: Flask) -> None:
+    """QuickBooks' ids have been seen to end in the object's own: nobody promises that they are used once."""
+    connection()
+    connection("934100002")
+    others = [
+        said(1), said(1, realm="934100002"), said(1, entity="Invoice"), said(1, id_="8"), said(1, verb="deleted"),
+        replace(said(1), at="2026-11-20T08:05:00+00:00"),
+    ]  # fmt: skip
+    body = [event | {"id": "odd-form-Customer-7"} for event in cloudevents(others)]
+    arrive(body[:1])
+    split()
+    arrive(body)
+    split()
+    assert len(rows(InboxEvent)) == len(others)
+    raw = json.dumps(body).encode()
+    arrive(raw)
+    arrive(raw)
+    split()
+    assert len(rows(InboxEvent)) == len(others), "the same delivery again, byte for byte"
+    assert rows(Delivery)[-1].counts == {"events": 6, "repeated": 6}
 
 
 def test_unknown_companies_and_kinds_and_disconnected_ones_are_kept_and_ignored(app: Flask) -> None:
@@ -220,7 +243,7 @@ def test_deliveries_and_events_whose_bell_was_lost_are_rung_for(
 def test_splitters_at_the_same_time_keep_every_event_once(app: Flask) -> None:
     connection()
     for number in range(30):
-        arrive(cloudevents([said(number * 3 + part, id_=str(part)) for part in range(5)]))
+        arrive(cloudevents([said(at, id_=str(at)) for at in range(number * 3, number * 3 + 5)]))
 
     def work() -> None:
         with app.app_context():

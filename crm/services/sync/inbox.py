@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, cast, func, insert, select, type_coerce, update
+from sqlalchemy import Text, insert, select, type_coerce, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -23,11 +23,12 @@ from crm.bell import ring, ring_soon
 from crm.db import changed, db, end_reading, table_of, transaction
 from crm.domain.connections import DISCONNECTED
 from crm.domain.runs import DOCUMENTS
-from crm.models import Connection, Delivery, InboxEvent, Sweep
+from crm.models import Connection, Delivery, Sweep
 from crm.providers.accounting import registry
 from crm.providers.accounting.base import Notification, Parsed
 from crm.services import grants, notices
-from crm.services.sync.bulk import INSERTS, upsert
+from crm.services.sync import event_rows
+from crm.services.sync.bulk import upsert
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ LISTS = ("term", "customer_type", "payment_method", "tax_code", "tax_rate")
 KINDS = ("customer", *DOCUMENTS, *LISTS)
 """Kinds the mirror holds; an event about any other is kept and not acted on."""
 _splitting = threading.Lock()
-DELIVERIES, EVENTS = table_of(Delivery), table_of(InboxEvent)
+DELIVERIES = table_of(Delivery)
 
 
 # --- receiving ------------------------------------------------------------------------------------------------
@@ -172,7 +173,7 @@ def _store(session: Session, reads: Sequence[Read], lease: datetime, now: dateti
             if row["event_key"] in rows:
                 _count(read, "repeated")
             rows.setdefault(row["event_key"], row)
-    new = _insert(session, rows)
+    new = event_rows.insert(session, rows)
     _count_new(reads, rows, new)
     for read in reads:
         session.execute(update(DELIVERIES).where(DELIVERIES.c.id == read.id).values(_settled(read)))
@@ -213,7 +214,7 @@ def _companies(session: Session, reads: Iterable[Read]) -> dict[str, Any]:
 def _row(read: Read, said: Notification, company: Any, now: datetime) -> dict[str, Any]:
     ignored = _why_ignored(said, company)
     return {
-        "event_key": _plain(said.event_id, 128),
+        "event_key": event_rows.key_of(read.provider, said),
         "delivery_id": read.id,
         "connection_id": company.id if company else None,
         "source": "webhook",
@@ -244,22 +245,6 @@ def _why_ignored(said: Notification, company: Any) -> str:
 def _plain(text: str, most: int) -> str:
     """PostgreSQL stores no NUL."""
     return text.replace("\x00", "")[:most]
-
-
-def _insert(session: Session, rows: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Keep those that are not known; answers their keys. In order of the keys, so that two workers do not block."""
-    if not rows:
-        return set()
-    ordered = [rows[key] for key in sorted(rows)]
-    dialect = session.get_bind().dialect.name
-    statement = INSERTS[dialect](EVENTS)
-    given: list[Mapping[str, Any]] | None = ordered
-    if dialect == "postgresql":
-        # An array for each column: with a parameter for each value, reading the statement takes longer than all else.
-        columns = [func.unnest(cast([row[name] for row in ordered], ARRAY(EVENTS.c[name].type))) for name in ordered[0]]
-        statement, given = statement.from_select(list(ordered[0]), select(*columns)), None
-    told = statement.on_conflict_do_nothing(index_elements=["event_key"]).returning(EVENTS.c.event_key)
-    return set(session.scalars(told, given))
 
 
 def _heard(session: Session, reads: Sequence[Read], companies: Mapping[str, Any], *, now: datetime) -> None:
