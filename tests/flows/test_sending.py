@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,7 @@ from crm.models import (
 )
 from crm.providers.accounting.base import Pushed
 from crm.services import sync
-from crm.services.sync import outbox, parked, sending, settling
+from crm.services.sync import parked, sending, settling
 from crm.services.sync.lookups import Found
 from sandbox import Served, serving
 from tests.flows.imports import run_import
@@ -211,6 +212,53 @@ def test_preflight_parks_without_a_call(connection: Connection, sandbox: Served,
     sync.send(connection.id)
     assert (only().state, only().cause, only().evidence["field"]) == ("parked", cause, "display_name")
     assert calls(sandbox) == {}
+
+
+@pytest.mark.parametrize("meanwhile", ["disconnected", "inactive"])
+@pytest.mark.parametrize("theirs_changed", [True, False])
+def test_an_edit_while_nothing_can_be_sent_is_kept_and_its_moment_counts(
+    imported: Connection, sandbox: Served, meanwhile: str, theirs_changed: bool
+) -> None:
+    id_, remote_id = linked_contact(imported.id)
+    edit(id_, {"website": "agreed.example"})
+    sync.send(imported.id)
+    if meanwhile == "inactive":
+        change_there(sandbox, remote_id, Active=False)
+        run_import(imported.id)
+    if theirs_changed:
+        change_there(sandbox, remote_id, WebAddr={"URI": "https://theirs-older.example"})
+    _connect(imported.id, meanwhile != "disconnected")
+    time.sleep(1.1)  # QuickBooks tells whole seconds
+    edit(id_, {"website": "ours-newer.example"})
+    assert sync.send(imported.id) == 0
+    _connect(imported.id, True)
+    run_import(imported.id)
+    if meanwhile == "inactive":
+        assert (only(operation="update", state="parked").cause, db.session.get_one(Contact, id_).website) == (
+            "inactive", "ours-newer.example",
+        )  # fmt: skip
+        _make_active(imported.id, sandbox, remote_id, here=theirs_changed)
+    with transaction():
+        assert sync.tend_outbox(now=clock.now()) == [imported.id]
+    sync.send(imported.id)
+    assert there(sandbox, remote_id)["WebAddr"]["URI"] == "https://ours-newer.example"
+    assert db.session.get_one(Contact, id_).website == "ours-newer.example"
+    assert db.session.scalar(select(func.count()).select_from(Conflict)) == 0
+
+
+def _make_active(connection_id: int, served: Served, remote_id: str, *, here: bool) -> None:
+    if here:
+        entry_id = only(state="parked").id
+        with transaction():
+            parked.reactivate(entry_id, actor=PERSON, now=clock.now())
+    else:
+        change_there(served, remote_id, Active=True)
+        run_import(connection_id)
+
+
+def _connect(connection_id: int, connected: bool) -> None:
+    with transaction() as session:
+        session.get_one(Connection, connection_id).state = "connected" if connected else "disconnected"
 
 
 # --- trouble on the way ---------------------------------------------------------------------------------------
@@ -582,9 +630,6 @@ def test_a_customer_made_inactive_there_is_made_active_again_and_gets_the_edit(
     change_there(sandbox, remote_id, Active=False)
     run_import(imported.id)
     edit(id_, {"given_name": "Zora"})
-    with transaction() as session:
-        outbox.note(session, imported.id, "customer", id_, operation="update", fields=["given_name"],
-                    trigger="person", actor=PERSON, now=clock.now())  # fmt: skip
     sync.send(imported.id)
     entry = only()
     assert (entry.state, entry.cause) == ("parked", "inactive")

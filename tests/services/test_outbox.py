@@ -150,14 +150,21 @@ def test_only_edits_of_shared_fields_of_linked_contacts_are_noted(connection: Co
     assert set(entry.fields) == {"address", "mobile"} and entry.actor == "Rosa" and entry.trigger == "change"
 
 
-@pytest.mark.parametrize(("state_", "link"), [("disconnected", "linked"), ("connected", "gone")])
-def test_a_disconnected_company_and_a_lost_link_get_nothing(connection: Connection, state_: str, link: str) -> None:
+@pytest.mark.parametrize(
+    ("state_", "link", "noted"),
+    [("disconnected", "linked", True), ("connected", "inactive", True), ("connected", "gone", False)],
+)
+def test_an_edit_is_noted_unless_the_customer_is_gone(
+    connection: Connection, state_: str, link: str, noted: bool
+) -> None:
     [id_] = linked(connection)
     with transaction() as session:
         session.get_one(Connection, connection.id).state = state_
         session.scalars(select(Link)).one().state = link
         outbox.contact_changed(session, id_, ["phone"], actor=PERSON, now=clock.now())
-    assert stored() == []
+    assert [(entry.state, set(entry.fields)) for entry in stored()] == ([("pending", {"phone"})] if noted else [])
+    claimed = sending._claim(connection.id, now=clock.now())
+    assert (claimed is not None) is (noted and state_ == "connected")
 
 
 def test_many_contacts_cost_few_statements(connection: Connection) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from crm.bell import ring
 from crm.db import changed, table_of
-from crm.models import Connection, Link, OutboxEntry, OutboxNeed, PlanLine
+from crm.models import Link, OutboxEntry, OutboxNeed, PlanLine
 from crm.services.audit import Actor
 from crm.services.identity_keys import chunks
 from crm.services.sync.bulk import INSERTS, update_by_id
@@ -241,23 +241,19 @@ def contacts_changed(
 
 
 def _known_to(changed: Sequence[int], respelled: Sequence[int]) -> Any:
-    """(connection, contact) of those that are linked or on their way there; of the respelled only what is parked."""
-    live = Connection.state != "disconnected"
-    linked = (
-        select(Link.connection_id, Link.local_id)
-        .join(Connection, Connection.id == Link.connection_id)
-        .where(Link.kind == "customer", Link.local_id.in_(changed), Link.state == "linked", live)
+    """(connection, contact) of those that are linked or on their way there; of the respelled only what is parked.
+
+    Also where nothing can be sent now, since the customer is inactive there or the company disconnected: the entry
+    waits, and says since when ours is newer than theirs.
+    """
+    linked = select(Link.connection_id, Link.local_id).where(
+        Link.kind == "customer", Link.local_id.in_(changed), Link.state != "gone"
     )
-    leaving = (
-        select(OutboxEntry.connection_id, OutboxEntry.local_id)
-        .join(Connection, Connection.id == OutboxEntry.connection_id)
-        .where(
-            OutboxEntry.kind == "customer",
-            live,
-            or_(
-                OutboxEntry.local_id.in_(changed) & OutboxEntry.state.in_(OPEN),
-                OutboxEntry.local_id.in_(respelled) & (OutboxEntry.state == "parked"),
-            ),
-        )
+    leaving = select(OutboxEntry.connection_id, OutboxEntry.local_id).where(
+        OutboxEntry.kind == "customer",
+        or_(
+            OutboxEntry.local_id.in_(changed) & OutboxEntry.state.in_(OPEN),
+            OutboxEntry.local_id.in_(respelled) & (OutboxEntry.state == "parked"),
+        ),
     )
     return union(linked, leaving)

@@ -35,6 +35,7 @@ from crm.services.sync.kinds import OUTGOING
 from crm.services.sync.kinds.port import Nothing, Park, Prepared, Send, Wait
 from crm.services.sync.outbox import TASK
 from crm.services.sync.verdicts import Sent, drop, park, sent_of
+from crm.services.sync.waiting import active_again
 from crm.services.sync.work import Batch, books_of
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ def due(session: Session, *, now: datetime) -> list[int]:
 
 def tend_outbox(*, now: datetime) -> list[int]:
     """Ring for every connection that has something due: bells that were lost, leases that lapsed, pauses that ended."""
+    active_again(now=now)
     found = due(db.session(), now=now)
     for connection_id in found:
         ring(TASK, connection_id)

@@ -11,7 +11,7 @@ import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -132,10 +132,22 @@ def _done(work: Settling, answers: Mapping[int, Pushed]) -> None:
     batch = work.batch
     for kind in sorted({work.entries[id_].kind for id_ in answers}):
         mine = [Answer(work.entries[id_], a.record) for id_, a in answers.items() if work.entries[id_].kind == kind]
+        for answer in mine:
+            _stays_newer(batch, answer)
+        batch.session.flush()
         said = OUTGOING[kind].settle(batch, mine)
         contacts = OUTGOING[kind].contact_ids(batch.session, [answer.entry.local_id for answer in mine])
         for answer in mine:
             _finish(work, answer, said[answer.entry.id], contacts.get(answer.entry.local_id))
+
+
+def _stays_newer(batch: Batch, answer: Answer) -> None:
+    """Making a record active dates it there. It held nothing new when we did, so what waits here is the newer still."""
+    entry, record = answer.entry, answer.record
+    if entry.operation == "reactivate" and record is not None:
+        there = record.origin.updated_at
+        moment = max(batch.now, there or batch.now) + timedelta(seconds=1)
+        entry.fields = dict.fromkeys(entry.fields, moment.isoformat())
 
 
 def _finish(work: Settling, answer: Answer, sentence: str, contact_id: int | None) -> None:

@@ -1,16 +1,16 @@
-"""What waits behind an entry of the outbox, and admins who hear of what has waited too long."""
+"""What waits behind an entry of the outbox, what need not wait any more, and what has waited too long."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from crm.db import db
+from crm.db import changed, db
 from crm.domain.records import KINDS
-from crm.models import Connection, OutboxEntry, OutboxNeed
+from crm.models import Connection, Customer, Link, OutboxEntry, OutboxNeed
 from crm.services import notices
 from crm.services.sync.outbox import OPEN
 
@@ -54,6 +54,21 @@ def _needing(session: Session, objects: Sequence[tuple[str, int]]) -> dict[tuple
         for kind, local_id, its_kind, its_id in session.execute(query):
             found.setdefault((kind, local_id), set()).add((its_kind, its_id))
     return found
+
+
+def active_again(*, now: datetime) -> int:
+    """What was parked for an inactive customer goes on by itself once that is active again; answers how many."""
+    there = exists(
+        select(Link.id)
+        .join(Customer, (Customer.connection_id == Link.connection_id) & (Customer.remote_id == Link.remote_id))
+        .where(Link.connection_id == OutboxEntry.connection_id, Link.kind == OutboxEntry.kind,
+               Link.local_id == OutboxEntry.local_id, Link.state == "linked", Customer.active,
+               Customer.gone_at.is_(None))
+    )  # fmt: skip
+    parked = (OutboxEntry.kind == "customer", OutboxEntry.state == "parked", OutboxEntry.cause == "inactive")
+    again = {"state": "pending", "available_at": now, "updated_at": now, "parked_at": None, "cause": "", "error": "",
+             "error_code": "", "trace_id": "", "evidence": {}}  # fmt: skip
+    return changed(update(OutboxEntry).where(*parked, there).values(again))
 
 
 def tell_parked(*, now: datetime) -> None:
