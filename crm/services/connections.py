@@ -9,6 +9,7 @@ renewing is `grants`.
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -39,8 +40,12 @@ from crm.services import audit, calls, grants, notices, throttle, trouble
 from crm.services.audit import Actor
 from crm.services.grants import Access, Clock
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
+RENEWALS = 2
+"""In one call. A renewed token may end while the call waits for its place; one that is refused twice opens nothing."""
 RECHECK = timedelta(days=1)
 """How often a paused connection is tried by itself."""
 OVERDUE = timedelta(minutes=2)
@@ -116,10 +121,11 @@ class Books:
 
     def _ask(self, question: Callable[[Accounting], T]) -> T:
         access = grants.access(self._id, clock=self._clock)
-        try:
-            return self._call(access, question)
-        except AccessExpired:
-            access = grants.renew(self._id, access.version, clock=self._clock)
+        for _ in range(RENEWALS):
+            try:
+                return self._call(access, question)
+            except AccessExpired:
+                access = grants.renew(self._id, access.version, clock=self._clock)
         try:
             return self._call(access, question)
         except AccessExpired as error:
@@ -152,6 +158,16 @@ class Books:
             self._settle(access, tally, gate, error=error, answered=answered)
 
     def _settle(
+        self, access: Access, tally: calls.Tally, gate: throttle.Gate, *, error: ProviderError | None, answered: bool
+    ) -> None:
+        """Keep what the call says of the connection. Failing at that takes nothing from what the call itself said: a
+        write that was done must be known as done."""
+        try:
+            self._keep(access, tally, gate, error=error, answered=answered)
+        except Exception:
+            log.exception("what a call said of connection %s could not be kept", self._id)
+
+    def _keep(
         self, access: Access, tally: calls.Tally, gate: throttle.Gate, *, error: ProviderError | None, answered: bool
     ) -> None:
         now = self._clock()

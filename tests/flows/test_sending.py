@@ -12,11 +12,12 @@ import pytest
 import requests
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from crm import clock
 from crm.db import db, transaction
 from crm.domain.contacts import Entry
-from crm.domain.errors import Changed, OutcomeUnknown, Rejected
+from crm.domain.errors import Changed, OutcomeUnknown, Refused, Rejected
 from crm.models import (
     Conflict,
     Connection,
@@ -30,9 +31,10 @@ from crm.models import (
     TimelineEntry,
 )
 from crm.providers.accounting.base import Pushed
-from crm.services import sync
-from crm.services.sync import parked, sending, settling
+from crm.services import connections, sync
+from crm.services.sync import lookups, parked, sending, settling, verdicts
 from crm.services.sync.lookups import Found
+from crm.services.sync.work import Batch, books_of
 from sandbox import Served, serving
 from tests.flows.imports import run_import
 from tests.flows.sending import (
@@ -412,6 +414,156 @@ def test_a_body_that_cannot_be_made_stops_no_other(
         due_now()
     assert [entry.state for entry in entries()] == ["done", "parked", "done"]
     assert len(named(sandbox, "Fine One")) == len(named(sandbox, "Fine Two")) == 1
+
+
+class Pushes:
+    """What goes out, and what goes wrong on our side once the books have answered."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, fail: int = 0) -> None:
+        self.seen: list[tuple[str, list[str]]] = []
+        self.fail, push = fail, connections.Books.push
+
+        def counted(books: connections.Books, drafts: Any, *, key: str) -> Any:
+            self.seen.append((key, [draft.item for draft in drafts]))
+            done = push(books, drafts, key=key)
+            if len(self.seen) <= self.fail:
+                raise TypeError("nobody knows why")
+            return done
+
+        monkeypatch.setattr(connections.Books, "push", counted)
+
+    @property
+    def keys(self) -> set[str]:
+        return {key for key, _ in self.seen}
+
+
+def test_an_answer_stands_though_the_call_could_not_be_counted(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushes, names = Pushes(monkeypatch), ("Alpha One", "Beta Two", "Gamma Three")
+    count = connections.calls.count
+
+    def away(connection_id: int, tally: Any, *, now: Any) -> None:
+        if pushes.seen:
+            raise PoolTimeout("no connection to the database is free")
+        count(connection_id, tally, now=now)
+
+    ask(connection.id, new_contacts(*names))
+    monkeypatch.setattr(connections.calls, "count", away)
+    sync.send(connection.id)
+    assert len(pushes.seen) == 1 and {entry.state for entry in entries()} == {"done"}
+    assert [len(named(sandbox, name)) for name in names] == [1, 1, 1]
+
+
+def test_trouble_of_ours_after_a_push_repeats_the_same_key_one_by_one(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(connection.id, new_contacts("Alpha One", "Beta Two"))
+    pushes = Pushes(monkeypatch, fail=1)
+    sync.send(connection.id)
+    assert [len(items) for _, items in pushes.seen] == [2, 1, 1] and len(pushes.keys) == 1
+    assert [(entry.state, entry.generation) for entry in entries()] == [("done", 1), ("done", 1)]
+    assert len(named(sandbox, "Alpha One")) == len(named(sandbox, "Beta Two")) == 1
+
+
+def test_what_may_have_been_done_keeps_its_key_when_a_person_tries_again(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(connection.id, new_contacts("Perhaps Done", city="Here", street="1 Main St"))
+    pushes = Pushes(monkeypatch, fail=3)
+    for _ in range(3):
+        sync.send(connection.id)
+        due_now()
+    entry = only()
+    assert (entry.state, entry.cause, {entry.request_key}) == ("parked", "our_error", pushes.keys)
+    with transaction(), pytest.raises(Refused, match="may have done this already"):
+        parked.use_name(entry.id, "Another Name", actor=PERSON, now=clock.now())
+    with transaction():
+        assert parked.retry_cause(connection.id, "our_error", actor=PERSON, now=clock.now()) == 1
+    assert only().state == "frozen" and sync.send(connection.id) == 1
+    assert only().state == "done" and len(pushes.keys) == 1 and len(named(sandbox, "Perhaps Done")) == 1
+
+
+@pytest.mark.parametrize("how", ["edit", "retry", "skip"])
+def test_a_lost_answer_that_was_parked_is_repeated_before_anything_else(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    [id_] = new_contacts("Perhaps Done", city="Here", street="1 Main St")
+    ask(connection.id, [id_])
+    sandbox.sandbox.script.set([{"action": "drop_after", "path": "/batch"}])
+    sync.send(connection.id)
+    with transaction() as session:
+        entry = session.scalars(select(OutboxEntry)).one()
+        batch = Batch(session, books_of(session.get_one(Connection, connection.id)), clock.now())
+        verdicts.park_sent(batch, entry, "no_answer", "No clear answer.", {}, certain=False)
+    entry, pushes = only(), Pushes(monkeypatch)
+    entry_id, key, body = entry.id, entry.request_key, entry.body
+    with transaction():
+        if how != "edit":
+            getattr(parked, how)(entry_id, actor=PERSON, now=clock.now())
+    if how != "retry":
+        edit(id_, {"city": "There"})
+    if how == "skip":
+        assert only().state == "skipped"
+        with transaction():
+            parked.unskip(entry_id, actor=PERSON, now=clock.now())
+    first = entries()[0]
+    assert (first.state, first.operation, first.request_key, first.body) == ("frozen", "create", key, body)
+    sync.send(connection.id)
+    assert {entry.state for entry in entries()} == {"done"} and pushes.seen[0][0] == key
+    [made] = named(sandbox, "Perhaps Done")
+    assert made["BillAddr"]["City"] == ("Here" if how == "retry" else "There")
+
+
+def test_what_may_have_been_done_never_gives_way_to_a_newer_entry(connection: Connection, sandbox: Served) -> None:
+    [id_] = new_contacts("Perhaps Done", city="Here", street="1 Main St")
+    ask(connection.id, [id_])
+    sandbox.sandbox.script.set([{"action": "drop_after", "path": "/batch"}])
+    sync.send(connection.id)
+    edit(id_, {"city": "There"})
+    with transaction() as session:
+        entry = session.scalars(select(OutboxEntry).where(OutboxEntry.state == "frozen")).one()
+        batch = Batch(session, books_of(session.get_one(Connection, connection.id)), clock.now())
+        verdicts.park_sent(batch, entry, "no_answer", "No clear answer.", {}, certain=False)
+    assert [entry.state for entry in entries()] == ["frozen", "pending"]
+    due_now()
+    sync.send(connection.id)
+    assert [entry.state for entry in entries()] == ["done", "done"] and len(named(sandbox, "Perhaps Done")) == 1
+
+
+def test_what_a_refusal_means_cannot_be_read_for_trouble_of_ours(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(connection.id, new_contacts("Fine One", "Twice", "Twice"))
+
+    def broken(*_: Any) -> None:
+        raise TypeError("nobody knows why")
+
+    monkeypatch.setattr(lookups, "_holders", broken)
+    for _ in range(3):
+        sync.send(connection.id)
+        due_now()
+    assert len(entries(state="done")) == 2
+    entry = only(state="parked")
+    assert entry.cause == "our_error" and "nobody knows why" in entry.evidence["traceback"]
+
+
+def test_the_lease_is_renewed_while_calls_take_long(connection: Connection, sandbox: Served) -> None:
+    ask(connection.id, new_contacts("Slow One"))
+    start = clock.now()
+    claim = sending._claim(connection.id, now=start)
+    assert claim is not None
+    sent, passed = sending._freeze(claim, now=start), [start]
+    hold = sending._holding(sent, lambda: passed[0])
+    for minutes, until in ((0.5, 4), (3, 7)):
+        passed[0] = start + timedelta(minutes=minutes)
+        hold()
+        assert only().available_at == start + timedelta(minutes=until)
+    with transaction() as session:
+        session.scalars(select(OutboxEntry)).one().attempts += 1
+    passed[0] = start + timedelta(minutes=6)
+    hold()
+    assert only().available_at == start + timedelta(minutes=7), "somebody else has it by now"
 
 
 def test_throttled_calls_slow_the_company_and_lose_nothing(connection: Connection, sandbox: Served) -> None:

@@ -7,9 +7,11 @@ was changed or is not found, and, for a write whose answer was lost long ago, wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from sqlalchemy.exc import OperationalError
 
 from crm.domain.errors import ProviderError
 from crm.domain.names import without_deleted
@@ -38,6 +40,8 @@ class Found:
     """Who bears the name that was refused."""
     again: frozenset[int] = frozenset()
     """Lost long ago and not there: to be made anew."""
+    trouble: Exception | None = None
+    """Of our own: what went wrong while it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,11 @@ class Recalled:
     again: frozenset[int] = frozenset()
 
 
-def recall(books: Accounting, sent: Sequence[Sent], *, now: datetime) -> Recalled:
+def recall(books: Accounting, sent: Sequence[Sent], *, now: datetime, hold: Callable[[], None]) -> Recalled:
     """Of writes whose answer was lost long ago: those that are there, as if they had been answered now.
 
-    One that is not there is made anew with a new key; of an update that is decided by reading the record again.
+    One that is not there is made anew with a new key; of an update that is decided by reading the record again. `hold`
+    is called before each call, and keeps the entries ours.
     """
     old = [one for one in sent if one.frozen_at <= now - RECALLED_FOR or one.failures >= DOUBTFUL]
     creates = [one for one in old if one.draft.operation == "create" and one.draft.kind in books.spec.name_kinds]
@@ -57,6 +62,7 @@ def recall(books: Accounting, sent: Sequence[Sent], *, now: datetime) -> Recalle
     again: set[int] = set()
     for kind in sorted({one.draft.kind for one in creates}):
         mine = [one for one in creates if one.draft.kind == kind]
+        hold()
         found = books.find(kind, [one.name for one in mine]).records
         for one in mine:
             made = next((record for record in found if _is_ours(record, one)), None)
@@ -74,8 +80,13 @@ def _is_ours(record: Record, one: Sent) -> bool:
     return made is not None and made >= one.frozen_at - SLACK
 
 
-def explain(books: Accounting, sent: Sequence[Sent], answers: Mapping[int, Pushed]) -> Found:
-    """Read what the refusals among the answers leave open. What cannot be read now is asked again with the next try."""
+def explain(
+    books: Accounting, sent: Sequence[Sent], answers: Mapping[int, Pushed], *, hold: Callable[[], None]
+) -> Found:
+    """Read what the refusals among the answers leave open. What cannot be read now is asked again with the next try.
+
+    Never raises but for the database: whatever goes wrong here, the answers stand and must be kept.
+    """
     wanted: dict[Reaction, list[Sent]] = {}
     for one in sent:
         error = answers[one.entry_id].error
@@ -83,16 +94,22 @@ def explain(books: Accounting, sent: Sequence[Sent], answers: Mapping[int, Pushe
             wanted.setdefault(REFUSALS[cause_of(error)].reaction, []).append(one)
     reread = [one for how in (Reaction.RELOAD, Reaction.CONFIRM) for one in wanted.get(how, ()) if one.remote_id]
     try:
-        return Found(_reread(books, reread), _holders(books, wanted.get(Reaction.LOOK_UP, ())))
+        return Found(_reread(books, reread, hold), _holders(books, wanted.get(Reaction.LOOK_UP, ()), hold))
+    except OperationalError:
+        raise
     except ProviderError as error:
         log.warning("what became of %s writes could not be read: %s", len(sent), type(error).__name__)
         return Found()
+    except Exception as error:
+        log.exception("what became of %s writes could not be read", len(sent))
+        return Found(trouble=error)
 
 
-def _reread(books: Accounting, sent: Sequence[Sent]) -> dict[int, Record | None]:
+def _reread(books: Accounting, sent: Sequence[Sent], hold: Callable[[], None]) -> dict[int, Record | None]:
     found: dict[int, Record | None] = {}
     for kind in sorted({one.draft.kind for one in sent}):
         mine = [one for one in sent if one.draft.kind == kind]
+        hold()
         page = books.fetch(kind, [one.remote_id for one in mine])
         there = {record.origin.remote_id: record for record in page.records}
         unreadable = {refusal.remote_id for refusal in page.refusals}
@@ -102,9 +119,12 @@ def _reread(books: Accounting, sent: Sequence[Sent]) -> dict[int, Record | None]
     return found
 
 
-def _holders(books: Accounting, sent: Sequence[Sent]) -> dict[int, list[Record]]:
+def _holders(books: Accounting, sent: Sequence[Sent], hold: Callable[[], None]) -> dict[int, list[Record]]:
     names = sorted({one.name for one in sent if one.name})
-    found = [record for kind in books.spec.name_kinds for record in books.find(kind, names).records] if names else []
+    found: list[Record] = []
+    for kind in books.spec.name_kinds if names else ():
+        hold()
+        found += books.find(kind, names).records
     return {one.entry_id: [record for record in found if _name(record) == one.name.casefold()] for one in sent}
 
 

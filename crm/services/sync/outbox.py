@@ -8,6 +8,7 @@ objects with the same few statements as on one.
 |---|---|---|
 | `pending` | anything | `pending`, with both |
 | `parked` | anything | `pending`: it was mended, and is tried at once |
+| `parked`, may have been done | anything | `frozen`: it is repeated first, what is noted waits beside it |
 | `skipped` | by a person | `pending` |
 | `skipped` | by anything else | `skipped`; what changed is remembered |
 | a create | a deactivation | `dropped`: it was never there |
@@ -125,11 +126,27 @@ def _absorb(
     waiting = session.execute(
         select(ENTRIES).where(*mine, ENTRIES.c.state.in_(WAITING)).order_by(ENTRIES.c.id).with_for_update()
     ).all()
+    unsure = [entry for entry in waiting if _is_repeated(entry, wishes[entry.local_id], trigger=trigger)]
+    update_by_id(session, ENTRIES, [{"id": entry.id, "state": "frozen", **taken_anew(now)} for entry in unsure])
+    _forget(session, {entry.id for entry in unsure})
+    waiting = [entry for entry in waiting if entry not in unsure]
     rows = [_absorbed(entry, wishes[entry.local_id], trigger=trigger, actor=actor, now=now) for entry in waiting]
     update_by_id(session, ENTRIES, rows)
     _tell_undone(session, [entry.plan_line_id for entry in waiting], rows)
     _forget(session, {row["id"] for row in rows})
     return {entry.local_id: entry.id for entry in waiting}
+
+
+def _is_repeated(entry: Any, wish: Wish, *, trigger: str) -> bool:
+    """Whether it may have been done and is sent once more as it was, before anything else of its object."""
+    both = STRONGER.get((entry.operation, wish.operation), wish.operation)
+    return bool(entry.request_key) and (entry.state == "parked" or trigger == "person" or both != entry.operation)
+
+
+def taken_anew(now: datetime) -> dict[str, Any]:
+    """The columns of an entry that is tried again as if nothing had failed."""
+    return {"available_at": now, "updated_at": now, "failures": 0, "rounds": 0, "parked_at": None, "cause": "",
+            "error": "", "error_code": "", "trace_id": "", "evidence": {}}  # fmt: skip
 
 
 def _absorbed(entry: Any, wish: Wish, *, trigger: str, actor: Actor, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from crm.bell import ring
@@ -26,8 +26,9 @@ from crm.services.sync.asking import Asked, ask_create
 from crm.services.sync.attach import attach, detach
 from crm.services.sync.bulk import upsert
 from crm.services.sync.kinds import OUTGOING
-from crm.services.sync.outbox import TASK
+from crm.services.sync.outbox import TASK, taken_anew
 from crm.services.sync.verdicts import drop as drop_entry
+from crm.services.sync.verdicts import taken_up
 from crm.services.sync.waiting import tell_parked, waiting_behind
 from crm.services.sync.work import Batch, books_of
 
@@ -37,10 +38,7 @@ __all__ = [
 ]  # fmt: skip
 
 DECIDED = "Somebody has decided about this entry meanwhile. The list shows what is left."
-CLEAN: Mapping[str, Any] = {
-    "cause": "", "error": "", "error_code": "", "trace_id": "", "evidence": {}, "failures": 0, "rounds": 0,
-    "parked_at": None,
-}  # fmt: skip
+UNSURE = "QuickBooks may have done this already. Look there, or try it again first: that does nothing twice."
 
 
 # --- one, or all of a cause -----------------------------------------------------------------------------------
@@ -50,7 +48,7 @@ def retry(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
     """Try it now, whatever it waits for. What was frozen goes out again as it is, all else is made anew."""
     entry = _entry(entry_id, "parked", "pending", "frozen")
     if entry.state == "parked":
-        _put(entry, "pending", now=now)
+        _take_up(entry, now=now)
         _record("outbox_retried", entry, "Tried again", actor=actor, now=now)
     entry.available_at = now
     ring(TASK, entry.connection_id)
@@ -59,7 +57,9 @@ def retry(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
 
 def retry_cause(connection_id: int, cause: str, *, actor: Actor, now: datetime) -> int:
     """Try all that are parked for one cause; answers how many."""
-    number = _all_of(connection_id, cause, {"state": "pending", "available_at": now, "updated_at": now, **CLEAN})
+    number = _all_of(connection_id, cause, {
+        "state": case((OutboxEntry.request_key != "", "frozen"), else_="pending"), **taken_anew(now),
+    })  # fmt: skip
     _record_all("outbox_retried", connection_id, cause, number, "tried again", actor=actor, now=now)
     ring(TASK, connection_id)
     return number
@@ -81,7 +81,7 @@ def skip_cause(connection_id: int, cause: str, *, actor: Actor, now: datetime) -
 
 def unskip(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
     entry = _entry(entry_id, "skipped")
-    _put(entry, "pending", now=now)
+    _take_up(entry, now=now)
     _record("outbox_taken_up", entry, "Taken up again", actor=actor, now=now)
     ring(TASK, entry.connection_id)
     return entry
@@ -111,6 +111,8 @@ def _all_of(connection_id: int, cause: str, values: Mapping[str, Any]) -> int:
 def use_name(entry_id: int, name: str, *, actor: Actor, now: datetime) -> OutboxEntry:
     """Bear another name there; the contact keeps its own. Raises Invalid for one that cannot be or is taken."""
     entry = _entry(entry_id, "parked")
+    if entry.request_key:
+        raise Refused(UNSURE)
     name = " ".join(name.split())
     problem = preflight.name(name)
     if problem is not None:
@@ -122,7 +124,7 @@ def use_name(entry_id: int, name: str, *, actor: Actor, now: datetime) -> Outbox
     if taken is not None:
         raise Invalid({"name": f"“{taken}” is a customer in QuickBooks already. Choose another name."})
     entry.options = {**entry.options, "display_name": name}
-    _put(entry, "pending", now=now)
+    _make_anew(entry, now=now)
     _record("outbox_renamed", entry, f"Is called “{name}” in QuickBooks", actor=actor, now=now)
     ring(TASK, entry.connection_id)
     return entry
@@ -147,7 +149,7 @@ def adopt(entry_id: int, remote_id: str, *, actor: Actor, now: datetime) -> Outb
     attach(session, customer, entry.local_id, actor=actor, now=now)
     links.refresh_link_states(session, others, now=now)
     entry.operation, entry.options = "update", _without(entry.options, "display_name")
-    _put(entry, "pending", now=now)
+    _make_anew(entry, now=now)
     _record("outbox_adopted", entry, f"Linked to the customer “{customer.display_name}”", actor=actor, now=now)
     ring(TASK, entry.connection_id)
     return entry
@@ -175,7 +177,7 @@ def reactivate(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
     if entry.cause != "inactive":
         raise Refused("Only what is inactive in QuickBooks can be made active.")
     entry.operation = "reactivate"
-    _put(entry, "pending", now=now)
+    _make_anew(entry, now=now)
     _record("outbox_reactivated", entry, "Made active in QuickBooks", actor=actor, now=now)
     ring(TASK, entry.connection_id)
     return entry
@@ -186,7 +188,7 @@ def create_again(entry_id: int, *, actor: Actor, now: datetime) -> OutboxEntry:
     entry = _entry(entry_id, "parked")
     _let_go(entry, actor=actor, now=now)
     entry.operation, entry.remote_id = "create", ""
-    _put(entry, "pending", now=now)
+    _make_anew(entry, now=now)
     _record("outbox_created_again", entry, "Created again in QuickBooks", actor=actor, now=now)
     ring(TASK, entry.connection_id)
     return entry
@@ -227,10 +229,16 @@ def _entry(entry_id: int, *states: str) -> OutboxEntry:
     return entry
 
 
-def _put(entry: OutboxEntry, state: str, *, now: datetime) -> None:
-    entry.state, entry.available_at, entry.updated_at = state, now, now
-    for name, value in CLEAN.items():
+def _take_up(entry: OutboxEntry, *, now: datetime) -> None:
+    """It is tried again: as it was where it may have been done, else made anew."""
+    entry.state = taken_up(entry)
+    for name, value in taken_anew(now).items():
         setattr(entry, name, value)
+
+
+def _make_anew(entry: OutboxEntry, *, now: datetime) -> None:
+    entry.body, entry.request_key, entry.batch_item = None, "", ""
+    _take_up(entry, now=now)
 
 
 def _batch(entry: OutboxEntry, now: datetime) -> Batch:

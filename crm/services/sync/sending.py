@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, exists, or_, select, tuple_, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from crm import clock as system_clock
 from crm.bell import ring
-from crm.db import db, end_reading, transaction
+from crm.db import changed, db, end_reading, transaction
 from crm.domain.errors import OutcomeUnknown, ProviderError
 from crm.models import Connection, Link, OutboxEntry, OutboxNeed
 from crm.providers.accounting import registry
@@ -175,38 +175,71 @@ def _round(claim: Claim, open_books: OpenBooks, *, clock: Callable[[], datetime]
     """From a claim to what came of it; answers how many went out."""
     sent = _frozen(claim) if claim.frozen else _freeze_all(claim, clock=clock, jitter=jitter)
     end_reading()
-    if not sent:
-        return 0
-    started = time.monotonic()
-    try:
-        with open_books(claim.connection_id, clock=clock) as books:
-            answers, found = _ask(books, sent, clock)
-    except ProviderError as error:
-        settling.call_failed(claim.connection_id, sent, error, now=clock(), jitter=jitter())
-        return len(sent)
-    except OperationalError:
-        raise
-    except Exception as error:
-        log.exception("pushing for connection %s failed", claim.connection_id)
-        settling.call_failed(claim.connection_id, sent, error, now=clock(), jitter=jitter())
-        return len(sent)
-    took = int((time.monotonic() - started) * 1000)
-    settling.settle(claim.connection_id, sent, answers, found, now=clock(), jitter=jitter(), took=took)
+    if sent:
+        _go_out(claim.connection_id, sent, _holding(sent, clock), open_books, clock=clock, jitter=jitter)
     return len(sent)
 
 
+def _go_out(
+    connection_id: int,
+    sent: Sequence[Sent],
+    hold: Callable[[], None],
+    open_books: OpenBooks,
+    *,
+    clock: Callable[[], datetime],
+    jitter: Callable[[], float],
+) -> None:
+    """Push and settle. What nobody understands is tried again one by one, always with the key they have: by then any of
+    them may have been done."""
+    started = time.monotonic()
+    try:
+        with open_books(connection_id, clock=clock) as books:
+            answers, found = _ask(books, sent, hold, clock)
+        took = int((time.monotonic() - started) * 1000)
+        settling.settle(connection_id, sent, answers, found, now=clock(), jitter=jitter(), took=took)
+    except OperationalError:
+        raise
+    except Exception as error:
+        if not isinstance(error, ProviderError):
+            log.exception("sending for connection %s failed", connection_id)
+        if len(sent) == 1 or settling.passes(error):
+            settling.call_failed(connection_id, sent, error, now=clock(), jitter=jitter())
+            return
+        for one in sent:
+            _go_out(connection_id, [one], hold, open_books, clock=clock, jitter=jitter)
+
+
+def _holding(sent: Sequence[Sent], clock: Callable[[], datetime]) -> Callable[[], None]:
+    """Called before each call: renews the lease of these entries once a minute of it is used up."""
+    attempts = [(one.entry_id, one.attempt) for one in sent]
+    last = clock()
+
+    def hold() -> None:
+        nonlocal last
+        now = clock()
+        if now - last < CLAIM:
+            return
+        last = now
+        ours = tuple_(OutboxEntry.id, OutboxEntry.attempts).in_(attempts) & (OutboxEntry.state == "frozen")
+        with transaction():
+            changed(update(OutboxEntry).where(ours).values(available_at=now + LEASE))
+
+    return hold
+
+
 def _ask(
-    books: Accounting, sent: Sequence[Sent], clock: Callable[[], datetime]
+    books: Accounting, sent: Sequence[Sent], hold: Callable[[], None], clock: Callable[[], datetime]
 ) -> tuple[dict[int, Pushed], lookups.Found]:
     """Push them, then read whatever must be known to settle them. Entry id -> outcome; one for every entry."""
-    known = lookups.recall(books, sent, now=clock())
+    known = lookups.recall(books, sent, now=clock(), hold=hold)
     going = [one for one in sent if one.entry_id not in known.answers and one.entry_id not in known.again]
     by_item = {}
     if going:
+        hold()
         by_item = {done.item: done for done in books.push([one.draft for one in going], key=going[0].key)}
     silence = OutcomeUnknown("QuickBooks did not say what became of this.")
     answers = {one.entry_id: by_item.get(one.draft.item) or Pushed(one.draft.item, error=silence) for one in going}
-    found = lookups.explain(books, going, answers)
+    found = lookups.explain(books, going, answers, hold=hold)
     return answers | dict(known.answers), replace(found, again=known.again)
 
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from crm.db import changed, transaction
 from crm.domain.delivery import MOST_TRIES, delay
-from crm.domain.errors import ProviderError
+from crm.domain.errors import ProviderError, UnexpectedAnswer
 from crm.domain.refusals import REFUSALS, ROUNDS, Reaction, cause_of
 from crm.models import Connection, Link, OutboxEntry
 from crm.providers.accounting.base import Pushed
@@ -159,11 +158,18 @@ def _finish(work: Settling, answer: Answer, sentence: str, contact_id: int | Non
     log_out(batch, entry, "sent", sentence, outcome="done", took=work.took, contact_id=contact_id)
     after = as_stored(answer.record) if answer.record is not None else None
     tell_plan(batch, entry, "done", sentence, after=after)
-    if entry.operation == "reactivate" and entry.fields:  # what had to wait for it
+    left = _left_over(entry)
+    if left:
         batch.session.flush()
-        outbox.note(batch.session, batch.books.id, entry.kind, entry.local_id, operation="update",
-                    fields=entry.fields, trigger="change", actor=Actor(entry.actor, source="system"),
-                    now=batch.now)  # fmt: skip
+        outbox.note(batch.session, batch.books.id, entry.kind, entry.local_id, operation="update", fields=left,
+                    trigger="change", actor=Actor(entry.actor, source="system"), now=batch.now)  # fmt: skip
+
+
+def _left_over(entry: OutboxEntry) -> dict[str, str]:
+    """What had to wait for this: all of it while it was inactive, else what was edited after the body was made."""
+    if entry.operation == "reactivate" or entry.frozen_at is None:
+        return entry.fields
+    return {name: at for name, at in entry.fields.items() if datetime.fromisoformat(at) > entry.frozen_at}
 
 
 # --- not done -------------------------------------------------------------------------------------------------
@@ -208,11 +214,18 @@ def _failed(work: Settling, entry: OutboxEntry, error: ProviderError, found: Fou
             taken = OUTGOING[entry.kind].name_taken(work.batch, entry, found.holders[entry.id])
             park_sent(work.batch, entry, cause, taken.error, {**evidence, **taken.evidence})
         case Reaction.PARK:
-            park_sent(work.batch, entry, cause, str(error), evidence)
+            park_sent(work.batch, entry, cause, str(error), evidence, certain=_says(error))
         case Reaction.SAME_KEY if entry.failures >= MOST_TRIES:
-            park_sent(work.batch, entry, cause, row.sentence, evidence)
+            park_sent(work.batch, entry, cause, row.sentence, evidence, certain=False)
+        case Reaction.RELOAD | Reaction.CONFIRM | Reaction.LOOK_UP if found.trouble is not None:
+            _trouble(work, entry, found.trouble)
         case _:
             _later(work, entry, error)
+
+
+def _says(error: ProviderError) -> bool:
+    """Whether the books said that they did not do it. Nonsense without a code says nothing."""
+    return bool(error.cause.code) or not isinstance(error, UnexpectedAnswer)
 
 
 def _moved(work: Settling, entry: OutboxEntry) -> bool:
@@ -260,26 +273,27 @@ def _later(work: Settling, entry: OutboxEntry, error: ProviderError) -> None:
 
 
 def call_failed(connection_id: int, sent: Sequence[Sent], error: Exception, *, now: datetime, jitter: float) -> None:
-    """The call as a whole failed: the same again for all; one that nobody understands is tried entry by entry."""
+    """The call as a whole failed: the same again, with the same key. One that nobody understands comes entry by entry.
+
+    A person looks at what a single entry met that will not pass by itself.
+    """
     with transaction() as session:
         work = Settling(_batch(session, connection_id, now), _held(session, sent), jitter)
         for entry in work.entries.values():
-            if isinstance(error, ProviderError) and _passes(error):
+            if not isinstance(error, ProviderError):
+                _trouble(work, entry, error)
+            elif passes(error):
                 _later(work, entry, error)
-            elif len(sent) > 1:
-                entry.request_key, entry.generation, entry.available_at = uuid4().hex, entry.generation + 1, now
-            elif isinstance(error, ProviderError):
+            else:
                 evidence = {"said": error.cause.message, "detail": error.cause.detail}
                 entry.error_code, entry.trace_id = error.cause.code[:40], error.cause.trace_id[:120]
-                park_sent(work.batch, entry, cause_of(error), str(error), evidence)
-            else:
-                _trouble(work, entry, error)
+                park_sent(work.batch, entry, cause_of(error), str(error), evidence, certain=False)
 
 
-def _passes(error: ProviderError) -> bool:
+def passes(error: Exception) -> bool:
     """Trouble of the service or the connection, not of what was sent."""
     waits = (Reaction.SAME_KEY, Reaction.SLOW, Reaction.LATER, Reaction.CONNECTION)
-    return REFUSALS[cause_of(error)].reaction in waits
+    return isinstance(error, ProviderError) and REFUSALS[cause_of(error)].reaction in waits
 
 
 def we_failed(
@@ -300,7 +314,8 @@ def _trouble(work: Settling, entry: OutboxEntry, error: Exception) -> None:
     entry.failures += 1
     entry.error_code = type(error).__name__[:40]
     if entry.failures >= OUR_TRIES:
-        park_sent(work.batch, entry, "our_error", REFUSALS["our_error"].sentence, {"traceback": trace})
+        text = REFUSALS["our_error"].sentence
+        park_sent(work.batch, entry, "our_error", text, {"traceback": trace}, certain=entry.state != "frozen")
         return
     wait = delay(entry.failures, jitter=work.jitter)
     wait_for(work.batch, entry, wait, "Trouble on our side; it is tried again by itself.", took=work.took)

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 
 from crm.bell import ring
 from crm.db import changed
+from crm.domain.delivery import LONGEST_DELAY
 from crm.models import OutboxEntry, PlanLine
 from crm.providers.accounting.base import Draft
 from crm.services.sync.outbox import STRONGER, TASK, WAITING
@@ -86,9 +87,33 @@ def park(batch: Batch, entry: OutboxEntry, cause: str, error: str, evidence: Map
     tell_plan(batch, entry, "parked", error)
 
 
-def park_sent(batch: Batch, entry: OutboxEntry, cause: str, error: str, evidence: Mapping[str, Any]) -> None:
-    if not gives_way(batch, entry):
+def park_sent(
+    batch: Batch,
+    entry: OutboxEntry,
+    cause: str,
+    error: str,
+    evidence: Mapping[str, Any],
+    *,
+    certain: bool = True,
+) -> None:
+    """A person decides about what was sent; `certain`: the books did not do it.
+
+    Where that is not certain the entry keeps body and key, and goes out with them again when it is taken up. It cannot
+    give way then: while something newer of its object waits, it is repeated.
+    """
+    if certain:
+        if not gives_way(batch, entry):
+            park(batch, entry, cause, error, evidence)
+            entry.request_key, entry.batch_item = "", ""
+    elif _newer(batch, entry) is None:
         park(batch, entry, cause, error, evidence)
+    else:
+        wait_for(batch, entry, LONGEST_DELAY, error, took=None)
+
+
+def taken_up(entry: Any) -> str:
+    """The state of a parked or skipped entry that is tried again: what may have been done is repeated word for word."""
+    return "frozen" if entry.request_key else "pending"
 
 
 def make_anew(batch: Batch, entry: OutboxEntry) -> None:
@@ -102,13 +127,7 @@ def make_anew(batch: Batch, entry: OutboxEntry) -> None:
 
 def gives_way(batch: Batch, entry: OutboxEntry) -> bool:
     """To a newer entry of the same object, which takes over what this one knew. Whether there is one."""
-    newer = batch.session.scalar(
-        select(OutboxEntry)
-        .where(OutboxEntry.connection_id == entry.connection_id, OutboxEntry.kind == entry.kind,
-               OutboxEntry.local_id == entry.local_id, OutboxEntry.state.in_(WAITING), OutboxEntry.id != entry.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )  # fmt: skip
+    newer = _newer(batch, entry)
     if newer is None:
         return False
     newer.operation = STRONGER.get((entry.operation, newer.operation), newer.operation)
@@ -121,6 +140,16 @@ def gives_way(batch: Batch, entry: OutboxEntry) -> bool:
     entry.error = NEWER
     tell_plan(batch, entry, "left", NEWER)
     return True
+
+
+def _newer(batch: Batch, entry: OutboxEntry) -> OutboxEntry | None:
+    return batch.session.scalar(
+        select(OutboxEntry)
+        .where(OutboxEntry.connection_id == entry.connection_id, OutboxEntry.kind == entry.kind,
+               OutboxEntry.local_id == entry.local_id, OutboxEntry.state.in_(WAITING), OutboxEntry.id != entry.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )  # fmt: skip
 
 
 # --- the same again -------------------------------------------------------------------------------------------
