@@ -33,7 +33,7 @@ PLACES: dict[str, tuple[str, dict[str, Any], str]] = {
 #: Topic of a notice -> the place where it is mended.
 NOTICE_PLACES = {
     "parked": "parked", "webhooks_silent": "deliveries", "budget_short": "settings", "import_failed": "connection",
-    "proof_different": "proofs", "proof_failed": "proofs",
+    "proof_different": "proofs", "proof_failed": "proofs", "sweep_failing": "log",
 }  # fmt: skip
 
 

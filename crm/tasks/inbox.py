@@ -29,8 +29,7 @@ def ring_due() -> None:
 
 @shared_task(name="crm.tasks.inbox.decide_newcomers")
 def decide_newcomers() -> None:
-    with transaction():
-        sweep.decide_newcomers(now=clock.now())
+    sweep.decide_newcomers(clock=clock.now)
 
 
 @shared_task(name="crm.tasks.inbox.sweep_changes")

@@ -31,7 +31,7 @@ from crm.models import (
 from crm.providers.accounting.base import Changes
 from crm.services import connections
 from crm.services.audit import SYSTEM
-from crm.services.sync import settings, sweep
+from crm.services.sync import customers, settings, sweep
 from sandbox import Served, serving
 from tests.flows.changes import Company, at, document, events, facts
 from tests.flows.imports import opened, run_import
@@ -240,6 +240,126 @@ def test_while_a_kind_is_paused_nothing_of_it_is_lost(company: Company) -> None:
     assert document("invoice", invoice["Id"]).contact_id == customer.contact_id
 
 
+# --- what cannot be applied -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a customer that cannot be applied, together with others or by itself."""
+    take = customers.take
+
+    def breaks(batch: Any, records: Any, names: Any) -> Any:
+        if any(record.display_name == "Poison" for record in records):
+            raise TypeError("nobody thought of this")
+        return take(batch, records, names)
+
+    monkeypatch.setattr(customers, "take", breaks)
+    return "Poison"
+
+
+def failing() -> list[Notice]:
+    db.session.remove()
+    return list(db.session.scalars(select(Notice).where(Notice.topic == "sweep_failing").order_by(Notice.id)))
+
+
+def test_one_object_that_cannot_be_applied_stops_neither_the_sweep_nor_the_others(
+    company: Company, poison: str
+) -> None:
+    bad, good = linked(0), linked(1)
+    invoice = sold(company, good)
+    swept(company)
+    company.change(bad.remote_id, DisplayName=poison)
+    company.change(good.remote_id, PrimaryPhone={"FreeFormNumber": "(816) 555-0190"})
+    company.api.write("Invoice", {"Id": invoice["Id"], "SyncToken": invoice["SyncToken"]}, operation="delete")
+    before = row(company.connection.id)
+    after = swept(company)
+    assert before.cursor is not None and after.cursor is not None and after.cursor > before.cursor
+    assert after.swept_at is not None and before.swept_at is not None and after.swept_at > before.swept_at
+    told = events()
+    assert {event.source for event in told} == {"sweep"} and {event.state for event in told} == {"pending"}
+    objects = [(event.kind, event.remote_id) for event in told]
+    assert len(objects) == len(set(objects)) == after.counts["handed_over"]
+    assert {("customer", bad.remote_id), ("customer", good.remote_id), ("invoice", invoice["Id"])} <= set(objects)
+    swept(company)
+    assert [event.event_key for event in events()] == [event.event_key for event in told], "read again, kept once"
+    for wait in (0, 20, 60, 200, 600, 2000):
+        company.taken(later=wait, jitter=lambda: 0.0)
+    left = {(event.kind, event.remote_id): event for event in events()}
+    failed = left.pop(("customer", bad.remote_id))
+    assert (failed.state, failed.outcome) == ("failed", "failed")
+    assert {event.state for event in left.values()} == {"done"}
+    assert "555-0190" in str(db.session.get_one(Customer, good.id).record)
+    assert document("invoice", invoice["Id"]).gone_at is not None
+    company.change(bad.remote_id, DisplayName="Mended")
+    assert swept(company).failures == 0, "nothing stands in the way of the next one"
+
+
+def test_sweeps_that_keep_failing_are_told_once_until_one_ends_well(company: Company, poison: str) -> None:
+    class Down:
+        def changes(self, kinds: list[str], since: datetime) -> Changes:
+            raise Unavailable("QuickBooks is down.")
+
+    for _ in range(2):
+        swept(company, open_books=opened(Down()), jitter=lambda: 0.0)
+    assert failing() == []
+    company.change(linked().remote_id, DisplayName=poison)
+    assert swept(company).failures == 3, "one that had to hand over counts, whatever came in"
+    swept(company, open_books=opened(Down()), jitter=lambda: 0.0)
+    [notice] = failing()
+    assert "4 times in a row" in notice.text and "QuickBooks is down." in notice.text
+    assert notice.settled_at is None
+    company.change(linked().remote_id, DisplayName="Mended")
+    assert swept(company).failures == 0
+    assert [one.settled_at is None for one in failing()] == [False]
+
+
+def test_where_the_inbox_cannot_take_it_either_the_cursor_stays(
+    company: Company, poison: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company.change(linked().remote_id, DisplayName=poison)
+    before = row(company.connection.id).cursor
+
+    def breaks(batch: Any, asked: Any) -> int:
+        raise TypeError("nor of this")
+
+    monkeypatch.setattr(sweep.sweep_handing, "hand_over", breaks)
+    after = swept(company, jitter=lambda: 0.0)
+    assert (after.cursor, after.failures, events()) == (before, 1, [])
+
+
+def test_one_company_whose_newcomers_cannot_be_decided_about_does_not_keep_the_next(
+    company: Company, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+    with transaction() as session:
+        other = Connection(
+            provider="quickbooks", realm_id="934100077", realm_fingerprint="other", state="connected",
+            connected_at=now,
+        )  # fmt: skip
+        session.add(other)
+        session.flush()
+        for connection_id in (company.connection.id, other.id):
+            session.add(Customer(
+                connection_id=connection_id, remote_id="99001", display_name="New", match_state="new", currency="USD",
+                record={}, content_hash="x", seen_at=now,
+            ))  # fmt: skip
+    decided: list[int] = []
+
+    def decide(batch: Any, remote_ids: Any = None) -> list[str]:
+        if batch.books.id == min(company.connection.id, other.id):
+            raise TypeError("nobody thought of this")
+        decided.append(batch.books.id)
+        batch.log("decided", "kept")
+        return []
+
+    monkeypatch.setattr(sweep.newcomers, "decide", decide)
+    sweep.decide_newcomers(clock=clock.now)
+    db.session.remove()
+    assert decided == [max(company.connection.id, other.id)]
+    kept = select(SyncLogEntry.connection_id).where(SyncLogEntry.event == "decided")
+    assert db.session.scalars(kept).all() == decided
+
+
 # --- silence --------------------------------------------------------------------------------------------------
 
 
@@ -363,8 +483,7 @@ def test_a_customer_swept_up_while_one_of_ours_was_created_is_decided_about_soon
         return db.session.scalars(select(Customer.match_state).where(Customer.remote_id == made["Id"])).one()
 
     def tick() -> str:
-        with transaction():
-            sweep.decide_newcomers(now=clock.now())
+        sweep.decide_newcomers(clock=clock.now)
         return state()
 
     assert tick() == "new"

@@ -44,3 +44,8 @@ def insert(session: Session, rows: Mapping[str, Mapping[str, Any]]) -> set[str]:
         statement, given = statement.from_select(list(ordered[0]), select(*columns)), None
     told = statement.on_conflict_do_nothing(index_elements=["event_key"]).returning(EVENTS.c.event_key)
     return set(session.scalars(told, given))
+
+
+def plain(text: str, most: int) -> str:
+    """PostgreSQL stores no NUL."""
+    return text.replace("\x00", "")[:most]

@@ -29,6 +29,7 @@ from crm.providers.accounting.base import Notification, Parsed
 from crm.services import grants, notices
 from crm.services.sync import event_rows
 from crm.services.sync.bulk import upsert
+from crm.services.sync.event_rows import plain
 
 log = logging.getLogger(__name__)
 
@@ -219,10 +220,10 @@ def _row(read: Read, said: Notification, company: Any, now: datetime) -> dict[st
         "connection_id": company.id if company else None,
         "source": "webhook",
         "kind": said.kind,
-        "entity": _plain(said.entity, 60),
-        "remote_id": _plain(said.remote_id, 40),
-        "verb": _plain(said.verb, 20),
-        "other_remote_id": _plain(said.other_remote_id, 40),
+        "entity": plain(said.entity, 60),
+        "remote_id": plain(said.remote_id, 40),
+        "verb": plain(said.verb, 20),
+        "other_remote_id": plain(said.other_remote_id, 40),
         "occurred_at": said.occurred_at,
         "state": "ignored" if ignored else "pending",
         "available_at": now,
@@ -238,13 +239,8 @@ def _why_ignored(said: Notification, company: Any) -> str:
     if company.state == DISCONNECTED:
         return "This company is disconnected here."
     if said.kind not in KINDS:
-        return f"Nothing of this kind ({_plain(said.entity, 60) or 'unknown'}) is kept here."
+        return f"Nothing of this kind ({plain(said.entity, 60) or 'unknown'}) is kept here."
     return ""
-
-
-def _plain(text: str, most: int) -> str:
-    """PostgreSQL stores no NUL."""
-    return text.replace("\x00", "")[:most]
 
 
 def _heard(session: Session, reads: Sequence[Read], companies: Mapping[str, Any], *, now: datetime) -> None:

@@ -3,7 +3,8 @@
 It finds what webhooks did not tell, whoever lost it, and brings it in the way `intake` does (`applying`). The row of
 `sweeps` is claimed by compare-and-set on `available_at` and fenced by `attempts`; its cursor is stored together with
 what was applied. It begins where the last full import began, and goes back to one where the books no longer remember:
-after `spec.changes_days`, or where one kind changed more often than an answer holds.
+after `spec.changes_days`, or where one kind changed more often than an answer holds. What was read and cannot be
+stored goes to the inbox (`sweep_handing`), so that one object does not keep all others of its company for ever.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import exists, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from crm.bell import ring
@@ -26,7 +28,8 @@ from crm.domain.delivery import Next, delay, next_step
 from crm.domain.errors import ProviderError
 from crm.models import Connection, Customer, Sweep
 from crm.providers.accounting.base import Accounting
-from crm.services.sync import applying, newcomers, sweep_gaps, sweep_start, sweeping
+from crm.services import notices
+from crm.services.sync import applying, newcomers, sweep_gaps, sweep_handing, sweep_start, sweeping
 from crm.services.sync.bulk import INSERTS
 from crm.services.sync.fetch import Fetch
 from crm.services.sync.work import Batch, Books, books_of
@@ -38,6 +41,12 @@ TASK = "crm.tasks.inbox.sweep_changes"
 LEASE = timedelta(minutes=10)
 OVERLAP = timedelta(minutes=5)
 """Asked for again each time: clocks differ, and what was stored there a moment ago may be told late."""
+
+FAILING = "sweep_failing"
+"""Topic of the notice that sweeps fail."""
+TELL_AFTER = 3
+"""Failures in a row."""
+OURS = "Something went wrong on our side ({}). The sync log has the details."
 
 
 class LeaseLost(Exception):
@@ -85,7 +94,7 @@ def run(
             fetch = Fetch(hold, lambda: stack.enter_context((open_books or _books())(connection_id, clock=clock)))
             asked = sweeping.ask(fetch, connection_id, hold.kinds, hold.since - OVERLAP)
             lists = sweeping.lists(fetch) if hold.lists_due else None
-            _store(hold, fetch, asked, lists, clock())
+            _store_or_hand_over(hold, fetch, asked, lists, clock)
         return True
     except LeaseLost as lost:
         log.info("%s", lost)
@@ -93,8 +102,7 @@ def run(
         _failed(hold, error, str(error), now=clock(), jitter=jitter())
     except Exception as error:
         log.exception("the sweep of connection %s failed", connection_id)
-        text = f"Something went wrong on our side ({type(error).__name__}). The sync log has the details."
-        _failed(hold, error, text, now=clock(), jitter=jitter())
+        _failed(hold, error, OURS.format(type(error).__name__), now=clock(), jitter=jitter())
     return False
 
 
@@ -127,6 +135,44 @@ def _claim(connection_id: int, now: datetime) -> Hold | None:
         )  # fmt: skip
 
 
+def _store_or_hand_over(
+    hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any] | None, clock: Callable[[], datetime]
+) -> None:
+    """Raises what `_store` raises only where the inbox could not take it either, or trying again will do."""
+    try:
+        _store(hold, fetch, asked, lists, clock())
+    except (LeaseLost, OperationalError, ProviderError):
+        raise  # somebody else's, or the database's trouble, not an object's
+    except Exception as error:
+        log.exception("what the sweep of connection %s read could not be stored; the inbox takes it", hold.books.id)
+        _hand_over(hold, asked, error, clock())
+
+
+def _hand_over(hold: Hold, asked: sweeping.Asked, error: Exception, now: datetime) -> None:
+    with transaction() as session:
+        batch = Batch(session, hold.books, now, trigger="sweep")
+        applying.lock(batch)
+        sweep = hold.held(session)
+        number = sweep_handing.hand_over(batch, asked)
+        _go_on(session, hold, sweep, asked, now)
+        sweep.failures, sweep.error = sweep.failures + 1, OURS.format(type(error).__name__)
+        sweep.counts = {"calls": hold.calls, "changes": number, "gone": 0, "missed": hold.before.get("missed", 0),
+                        "handed_over": number}  # fmt: skip
+        text = f"{sweep.error} What was read goes to the inbox ({number:,} that were not there yet), one by one."
+        batch.log("call_failed", text, level="error", outcome="retried", attempt=sweep.failures,
+                  error_code=type(error).__name__[:40], details=_trace(error))  # fmt: skip
+        _tell(hold, sweep, now)
+
+
+def _go_on(session: Session, hold: Hold, sweep: Sweep, asked: sweeping.Asked, now: datetime) -> None:
+    """Where the next sweep begins, and when."""
+    full = sweep_start.read_whole(session, hold.books.id, asked.short, now=now)
+    if full and not hold.keeps_cursor:
+        sweep.cursor = asked.until
+    sweep.swept_at = hold.begun
+    sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
+
+
 def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any] | None, now: datetime) -> None:
     with transaction() as session:
         batch = Batch(session, hold.books, now, trigger="sweep")
@@ -141,12 +187,10 @@ def _store(hold: Hold, fetch: Fetch, asked: sweeping.Asked, lists: Sequence[Any]
             applying.store_list(batch, lists)
             sweep.lists_at = now
         missed = sweep_gaps.missed(batch, asked, applied, gone, versions=versions)
-        full = sweep_start.read_whole(session, hold.books.id, asked.short, now=now)
-        if full and not hold.keeps_cursor:
-            sweep.cursor = asked.until
+        _go_on(session, hold, sweep, asked, now)
         sweep.counts = sweeping.counted(applied, gone, calls=hold.calls, missed=len(missed))
-        sweep.swept_at, sweep.failures, sweep.error = hold.begun, 0, ""
-        sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
+        sweep.failures, sweep.error = 0, ""
+        notices.settle(hold.books.id, FAILING, now=now)
         said = sweep_gaps.judge(batch, sweep, missed, provider=hold.provider, before=hold.before.get("missed", 0))
         batch.log("sweep_done", sweeping.summary(sweep.counts) + said, outcome="done" if applied.moved or gone else
                   "unchanged", details={"counts": sweep.counts})  # fmt: skip
@@ -159,26 +203,32 @@ def _decide_left(batch: Batch) -> None:
         applying.settle_trees(batch, left)
 
 
-def decide_newcomers(*, now: datetime) -> None:
-    """Decide about customers that came in while somebody else had a say; nobody should wait for the next sweep."""
-    session = db.session()
+def decide_newcomers(*, clock: Callable[[], datetime]) -> None:
+    """Decide about customers that came in while somebody else had a say; nobody should wait for the next sweep.
+
+    Each company in a transaction of its own: where one cannot be decided about, the others are.
+    """
+    end_reading()
     waiting = select(Customer.connection_id).where(
         Customer.match_state == "new", Customer.parent_remote_id.is_(None), Customer.gone_at.is_(None),
         Customer.connection_id == Connection.id,
     )  # fmt: skip
-    found = session.scalars(
-        select(Connection).where(Connection.state == "connected", exists(waiting)).order_by(Connection.id)
-    ).all()
-    for connection in found:
-        batch = Batch(session, books_of(connection), now, trigger="sweep")
-        applying.lock(batch)
-        _decide_left(batch)
+    found = select(Connection.id).where(Connection.state == "connected", exists(waiting))
+    for connection_id in db.session.scalars(found.order_by(Connection.id)).all():
+        try:
+            with transaction() as session:
+                connection = session.get_one(Connection, connection_id, populate_existing=True)
+                batch = Batch(session, books_of(connection), clock(), trigger="sweep")
+                applying.lock(batch)
+                _decide_left(batch)
+        except Exception:
+            log.exception("new customers of connection %s could not be decided about", connection_id)
 
 
 def _failed(hold: Hold, error: Exception, text: str, *, now: datetime, jitter: float) -> None:
     """Later, and later still; where a person must mend the connection it is simply due again."""
     what = next_step(error) if isinstance(error, ProviderError) else Next.LATER
-    more: dict[str, Any] = {"details": {"traceback": "".join(traceback.format_exception(error))[-4000:]}}
+    more: dict[str, Any] = {"details": _trace(error)}
     if isinstance(error, ProviderError):
         cause = error.cause
         more = {"error_code": (cause.code or type(error).__name__)[:40], "trace_id": cause.trace_id[:120],
@@ -193,10 +243,29 @@ def _failed(hold: Hold, error: Exception, text: str, *, now: datetime, jitter: f
                 wait = max(wait, 60.0 * sweep.interval_minutes)
             sweep.available_at = now + timedelta(seconds=wait)
             Batch(session, hold.books, now, trigger="sweep").log(
-                "call_failed", text, level="warning", outcome="retried", attempt=sweep.failures, **more
-            )
+                "call_failed", text, level="error" if sweep.failures >= TELL_AFTER else "warning", outcome="retried",
+                attempt=sweep.failures, **more,
+            )  # fmt: skip
+            if what is not Next.PERSON:  # who must mend the connection has been told so
+                _tell(hold, sweep, now)
     except LeaseLost as lost:
         log.info("%s", lost)
+
+
+def _trace(error: Exception) -> dict[str, str]:
+    return {"traceback": "".join(traceback.format_exception(error))[-4000:]}
+
+
+def _tell(hold: Hold, sweep: Sweep, now: datetime) -> None:
+    """Admins hear of it once, until a sweep ends well."""
+    if sweep.failures < TELL_AFTER:
+        return
+    text = (
+        f"{hold.books.company or 'QuickBooks'}: asking for changes failed {sweep.failures} times in a row."
+        f" {sweep.error} It is tried again, and nothing is lost meanwhile; webhooks are still acted on. If it does not"
+        " end by itself, the sync log says why."
+    )
+    notices.post(FAILING, hold.books.id, level="warning", text=text, now=now)
 
 
 def ring_due(*, now: datetime) -> None:
