@@ -33,6 +33,7 @@ from crm.models import (
 from crm.providers.accounting.base import Pushed
 from crm.services import connections, sync
 from crm.services.sync import lookups, parked, sending, settling, verdicts
+from crm.services.sync.kinds.customer import Customers
 from crm.services.sync.lookups import Found
 from crm.services.sync.work import Batch, books_of
 from sandbox import Served, serving
@@ -529,6 +530,60 @@ def test_what_may_have_been_done_never_gives_way_to_a_newer_entry(connection: Co
     due_now()
     sync.send(connection.id)
     assert [entry.state for entry in entries()] == ["done", "done"] and len(named(sandbox, "Perhaps Done")) == 1
+
+
+def test_a_record_that_cannot_be_kept_when_it_is_read_again_stops_no_other(
+    imported: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad, bad_there), (good, good_there) = _two_linked(imported.id)
+    for id_, remote_id in ((bad, bad_there), (good, good_there)):
+        change_there(sandbox, remote_id, CompanyName="Theirs Ltd")
+        edit(id_, {"given_name": "Zora"})
+    ask(imported.id, new_contacts("Fine New"))
+    reread = Customers.reread
+
+    def cursed(self: Customers, batch: Batch, records: Any) -> None:
+        if any(record.origin.remote_id == bad_there for record in records):
+            raise ZeroDivisionError
+        reread(self, batch, records)
+
+    monkeypatch.setattr(Customers, "reread", cursed)
+    for _ in range(3):
+        sync.send(imported.id)
+        due_now()
+    assert only(operation="create").state == only(local_id=good).state == "done"
+    entry = only(local_id=bad)
+    assert (entry.state, entry.cause) == ("parked", "our_error")
+    assert "ZeroDivisionError" in entry.evidence["traceback"]
+    assert (there(sandbox, good_there)["GivenName"], there(sandbox, good_there)["CompanyName"]) == (
+        "Zora", "Theirs Ltd",
+    )  # fmt: skip
+
+
+def test_a_batch_that_cannot_be_settled_is_settled_one_by_one(
+    connection: Connection, sandbox: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = new_contacts("Fine One", "Cursed", "Fine Two")
+    ask(connection.id, ids)
+    all_done, pushes = settling._all_done, Pushes(monkeypatch)
+
+    def cursed(work: Any, answers: Any) -> None:
+        if any(work.entries[entry_id].local_id == ids[1] for entry_id in answers):
+            raise ZeroDivisionError
+        all_done(work, answers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "_all_done", cursed)
+        sync.send(connection.id)
+    assert [(entry.state, entry.failures) for entry in entries()] == [("done", 0), ("frozen", 1), ("done", 0)]
+    due_now()
+    sync.send(connection.id)
+    assert {entry.state for entry in entries()} == {"done"} and len(pushes.keys) == 1
+
+
+def _two_linked(connection_id: int) -> list[tuple[int, str]]:
+    first, remote_id = linked_contact(connection_id)
+    return [(first, remote_id), linked_contact(connection_id, Contact.id != first)]
 
 
 def test_what_a_refusal_means_cannot_be_read_for_trouble_of_ours(

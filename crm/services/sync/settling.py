@@ -71,10 +71,10 @@ def settle(
         answers = {entry_id: answer for entry_id, answer in answers.items() if entry_id in work.entries}
         done = [entry_id for entry_id, answer in answers.items() if answer.error is None]
         _all_done(work, {entry_id: answers[entry_id] for entry_id in done})
-        _reread(work, found)
+        unread = _reread(work, found)
         for entry_id in sorted(set(work.entries) & found.again):
             _guarded(work, [entry_id], partial(_never_came, work, work.entries[entry_id]))
-        for entry_id in sorted(set(answers) - set(done)):
+        for entry_id in sorted(set(answers) - set(done) - unread):
             error = answers[entry_id].error
             assert error is not None
             _guarded(work, [entry_id], partial(_failed, work, work.entries[entry_id], error, found))
@@ -175,20 +175,32 @@ def _left_over(entry: OutboxEntry) -> dict[str, str]:
 # --- not done -------------------------------------------------------------------------------------------------
 
 
-def _reread(work: Settling, found: Found) -> None:
-    """Bring what was read again to mirror and contacts, and mark what is gone, before any entry changes."""
+def _reread(work: Settling, found: Found) -> set[int]:
+    """Bring what was read again to mirror and contacts, and mark what is gone, before any entry changes.
+
+    Answers the entries whose records could not be kept, each tried alone; that is kept on them.
+    """
+    failed: set[int] = set()
+    asked = sorted(set(work.entries) & {*found.now, *found.holders})
     for kind in OUTGOING:
-        mine = {id_: record for id_, record in found.now.items() if id_ in work.entries
-                and work.entries[id_].kind == kind}  # fmt: skip
-        records = {record.origin.remote_id: record for record in mine.values() if record is not None}
-        records |= {record.origin.remote_id: record for id_, known in found.holders.items() for record in known
-                    if id_ in work.entries and work.entries[id_].kind == kind}  # fmt: skip
-        missing = [work.entries[id_].remote_id for id_, record in mine.items() if record is None]
-        if records or missing:
-            session = work.batch.session
-            with session.begin_nested():
-                OUTGOING[kind].reread(work.batch, list(records.values()))
-                OUTGOING[kind].gone(work.batch, missing)
+        mine = [id_ for id_ in asked if work.entries[id_].kind == kind]
+        if not mine or _guarded(work, mine, partial(_take_again, work, kind, mine, found)):
+            continue
+        failed |= {id_ for id_ in mine if len(mine) == 1 or not _again_alone(work, kind, id_, found)}
+    return failed
+
+
+def _again_alone(work: Settling, kind: str, entry_id: int, found: Found) -> bool:
+    return _guarded(work, [entry_id], partial(_take_again, work, kind, [entry_id], found))
+
+
+def _take_again(work: Settling, kind: str, entry_ids: Sequence[int], found: Found) -> None:
+    there = {id_: found.now[id_] for id_ in entry_ids if id_ in found.now}
+    read = [record for record in there.values() if record is not None]
+    read += [record for id_ in entry_ids for record in found.holders.get(id_, ())]
+    records = {record.origin.remote_id: record for record in read}
+    OUTGOING[kind].reread(work.batch, list(records.values()))
+    OUTGOING[kind].gone(work.batch, [work.entries[id_].remote_id for id_, record in there.items() if record is None])
 
 
 def _failed(work: Settling, entry: OutboxEntry, error: ProviderError, found: Found) -> None:
