@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-RENEWALS = 2
-"""In one call. A renewed token may end while the call waits for its place; one that is refused twice opens nothing."""
+JUST_RENEWED = timedelta(seconds=2)
+"""A token refused this soon opens nothing any more. Later it may have ended while the call waited for its place."""
 RECHECK = timedelta(days=1)
 """How often a paused connection is tried by itself."""
 OVERDUE = timedelta(minutes=2)
@@ -120,20 +120,22 @@ class Books:
         return self._ask(lambda books: books.push(drafts, key=key))
 
     def _ask(self, question: Callable[[Accounting], T]) -> T:
-        access = grants.access(self._id, clock=self._clock)
-        for _ in range(RENEWALS):
+        access, renewed_at = grants.access(self._id, clock=self._clock), None
+        while True:
             try:
                 return self._call(access, question)
-            except AccessExpired:
-                access = grants.renew(self._id, access.version, clock=self._clock)
-        try:
-            return self._call(access, question)
-        except AccessExpired as error:
-            # A token just renewed and refused again: the company no longer lets us in, whatever the token says.
-            refused = NeedsReconnect("QuickBooks refuses a sign-in it has just renewed.", cause=error.cause)
-            with transaction():
-                trouble.mark(self._id, access.version, refused, now=self._clock())
-            raise refused from error
+            except AccessExpired as error:
+                if renewed_at is not None and self._clock() - renewed_at < JUST_RENEWED:
+                    raise self._shut_out(access, error) from error
+            access = grants.renew(self._id, access.version, clock=self._clock)
+            renewed_at = self._clock()
+
+    def _shut_out(self, access: Access, error: AccessExpired) -> NeedsReconnect:
+        """A token just renewed and refused again: the company no longer lets us in, whatever the token says."""
+        refused = NeedsReconnect("QuickBooks refuses a sign-in it has just renewed.", cause=error.cause)
+        with transaction():
+            trouble.mark(self._id, access.version, refused, now=self._clock())
+        return refused
 
     def _call(self, access: Access, question: Callable[[Accounting], T]) -> T:
         tally, gate = calls.Tally(), throttle.Gate(self._id, urgent=self._urgent, clock=self._clock)

@@ -59,7 +59,7 @@ class People:
     def act(self) -> None:
         """One thing somebody does; most are edits."""
         deeds: list[tuple[int, Callable[[], None]]] = [
-            (40, self.edit_here), (30, self.edit_there), (10, self.edit_both), (6, self.create_here),
+            (36, self.edit_here), (28, self.edit_there), (10, self.edit_both), (12, self.create_here),
             (5, self.create_there), (6, self.pay_there), (3, self.bill_there),
         ]  # fmt: skip
         [deed] = self.dice.choices([deed for _, deed in deeds], weights=[weight for weight, _ in deeds])
