@@ -62,6 +62,18 @@ UNSETTLED = ("", "waiting")
 STAYS = "Stays in Tradebook until you choose to create it in QuickBooks."
 """Reason of a skipped line that may still be chosen; only lines with this very reason can be."""
 
+KEPT_BACK = "Kept back by plan "
+"""How the texts begin that a plan leaves on a skipped entry of the outbox; one that a person skipped has none of them,
+and no plan offers it."""
+HELD = KEPT_BACK + "{}, which is being carried out: it goes out with its line."
+LEFT_HERE = (
+    KEPT_BACK + "{}, which left it out: nothing was written. Take it up again here, or approve it in another plan."
+)
+NOT_SHOWN = (
+    KEPT_BACK + "{}, which did not show it: it was changed after that plan was made. Take it up again here, or approve "
+    "it in another plan."
+)
+
 
 def narrowed(changes: Mapping[str, list[str]], fields: Collection[str]) -> dict[str, list[str]]:
     """The changes that would be carried out: all of them, or those of the chosen fields."""

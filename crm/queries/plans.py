@@ -11,7 +11,7 @@ from sqlalchemy import String, cast, func, or_, select
 
 from crm.db import db
 from crm.domain.errors import NotFound
-from crm.domain.plans import ACTIONS, OUTCOMES, PURPOSES, STATES, STAYS, WRITES, LineFilters
+from crm.domain.plans import ACTIONS, NOT_SHOWN, OUTCOMES, PURPOSES, STATES, STAYS, WRITES, LineFilters
 from crm.domain.shared_fields import TITLES
 from crm.models import Connection, OutboxEntry, Plan, PlanLine
 from crm.queries import sync_settings
@@ -95,6 +95,9 @@ class PlanView:
     """The last plan that takes this one back."""
     goes_out: bool
     """Whether the settings of the sync let customers be written, now."""
+    unseen: int
+    """Of a plan that opens the connection: objects changed since it was asked for; once it was approved those that it
+    keeps back since it did not show them."""
 
     @property
     def title(self) -> str:
@@ -215,7 +218,19 @@ def show(plan_id: int) -> PlanView:
     return PlanView(
         plan, connection, _totals(plan, groups), tuple(fields), db.session.scalar(choosable) or 0, settled, approved,
         _undone_by(plan), sync_settings.current(db.session(), connection.id, "customer").allows_out,
+        _unseen(plan, connection),
     )  # fmt: skip
+
+
+def _unseen(plan: Plan, connection: Connection) -> int:
+    if plan.scope.get("opened"):
+        which = (OutboxEntry.state == "skipped", OutboxEntry.error == NOT_SHOWN.format(plan.id))
+    elif plan.purpose == "first" and plan.state == "ready" and connection.read_only:
+        which = (OutboxEntry.state == "pending", OutboxEntry.updated_at >= plan.created_at)
+    else:
+        return 0
+    query = select(func.count()).select_from(OutboxEntry).where(OutboxEntry.connection_id == connection.id, *which)
+    return db.session.scalar(query) or 0
 
 
 def _totals(plan: Plan, groups: Sequence[Any]) -> tuple[Total, ...]:

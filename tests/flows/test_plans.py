@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from crm import clock
 from crm.db import db, transaction
 from crm.domain.contacts import Draft, Entry
-from crm.models import Connection, Contact, Customer, Link, Plan, PlanLine, TimelineEntry
+from crm.models import Connection, Contact, Customer, Link, OutboxEntry, Plan, PlanLine, TimelineEntry
 from crm.services import contacts
 from crm.services.audit import Actor
-from crm.services.sync import plans
+from crm.services.sync import parked, plans
 from crm.services.sync.plans import Choice
 from crm.services.sync.sending import send
 from sandbox import Served
@@ -193,3 +196,114 @@ def test_only_the_approved_field_is_written_and_the_rest_stays_until_it_is_edite
     edit(contact.id, company_name="Fox & Sons")
     send(company.id)
     assert there(quickbooks, remote_id)["CompanyName"] == "Fox & Sons"
+
+
+def test_no_worker_sends_a_field_that_was_not_approved(company: Connection, quickbooks: Served) -> None:
+    """The outbox is faster than the plan, all the time."""
+    contact = linked(company)
+    remote_id = link_of(contact.id).remote_id
+    before = there(quickbooks, remote_id)
+    edit(contact.id, website="not-approved.example", given_name="Approved")
+    plan = planned(company)
+    with transaction():
+        choice = Choice("rule", filters=plans.LineFilters(field="given_name"), fields=("given_name",), seen=1)
+        plans.approve(plan.id, choice, actor=KIM, now=clock.now())
+    send(company.id)
+    assert there(quickbooks, remote_id) == before, "it goes out with its line alone"
+    plan = worked(plan)
+    send(company.id)
+    plan = worked(plan)
+    now = there(quickbooks, remote_id)
+    assert (now["GivenName"], now.get("WebAddr")) == ("Approved", before.get("WebAddr"))
+    [line] = [one for one in lines(plan) if one.approved]
+    assert line.outcome == "done" and "first name" in line.outcome_text, "and the plan tells what it did"
+    assert link_of(contact.id).left.keys() == {"website"}
+
+
+def test_two_workers_race_for_what_a_first_plan_approves_in_part(
+    app: Flask, company: Connection, quickbooks: Served
+) -> None:
+    ids = [contact.id for contact in db.session.scalars(select(Contact).order_by(Contact.id)) if contact.phone][:12]
+    ids = [id_ for id_ in ids if there(quickbooks, link_of(id_).remote_id)["Active"]]
+    for id_ in ids:
+        edit(id_, website="not-raced.example", given_name="Raced")
+    plan = planned(company)
+    chosen = [line for line in lines(plan) if line.local_id in ids][::2]
+    over, wrong = threading.Event(), []
+
+    def sends() -> None:
+        with app.app_context():
+            while not over.is_set():
+                try:
+                    send(company.id)
+                except Exception as error:
+                    wrong.append(error)
+                db.session.remove()
+
+    worker = threading.Thread(target=sends)
+    worker.start()
+    try:
+        with transaction():
+            choice = Choice("some", ids=tuple(line.id for line in chosen), fields=("given_name",))
+            plans.approve(plan.id, choice, actor=KIM, now=clock.now())
+        time.sleep(0.3)  # long enough for whatever could leave already
+        plan = worked(plan)
+    finally:
+        time.sleep(0.3)
+        over.set()
+        worker.join()
+    send(company.id)
+    plan = worked(plan)
+    customers = {one["Id"]: one for one in everything(quickbooks, "Customer")}
+    assert not wrong and {line.outcome for line in lines(plan) if line.approved} == {"done"}
+    given = {id_ for id_ in ids if customers[link_of(id_).remote_id].get("GivenName") == "Raced"}
+    assert given == {line.local_id for line in chosen} and 2 <= len(given) < len(ids)
+    assert not [one for one in customers.values() if "not-raced" in str(one.get("WebAddr"))]
+
+
+@pytest.mark.parametrize("what", ["all", "none"])
+def test_an_edit_after_the_plan_does_not_leave_by_its_approval(
+    company: Connection, quickbooks: Served, what: str
+) -> None:
+    contact = linked(company)
+    remote_id = link_of(contact.id).remote_id
+    before = there(quickbooks, remote_id)
+    plan = planned(company)
+    edit(contact.id, website=f"after-{what}.example")
+    approved(plan, Choice(what))
+    assert there(quickbooks, remote_id) == before
+    [entry] = db.session.scalars(select(OutboxEntry)).all()
+    assert entry.state == "skipped" and "did not show it" in entry.error
+    with transaction():
+        parked.unskip(entry.id, actor=KIM, now=clock.now())
+    send(company.id)
+    assert f"after-{what}.example" in there(quickbooks, remote_id)["WebAddr"]["URI"], "once a person said so"
+
+
+def test_of_an_approved_line_only_the_fields_it_showed_leave(company: Connection, quickbooks: Served) -> None:
+    contact = linked(company)
+    remote_id = link_of(contact.id).remote_id
+    before = there(quickbooks, remote_id)
+    edit(contact.id, given_name="Shown")
+    plan = planned(company)
+    edit(contact.id, website="unseen.example", given_name="Shown Too")
+    plan = approved(plan)
+    now = there(quickbooks, remote_id)
+    assert (now["GivenName"], now.get("WebAddr")) == ("Shown Too", before.get("WebAddr"))
+    [line] = [one for one in lines(plan) if one.approved]
+    assert line.reason == "The plan did not show these, so they were not approved with it: website."
+    edit(contact.id, website="later.example")
+    send(company.id)
+    assert "later.example" in there(quickbooks, remote_id)["WebAddr"]["URI"]
+
+
+def test_what_a_plan_left_goes_out_whole_when_it_is_taken_up(company: Connection, quickbooks: Served) -> None:
+    contact = linked(company)
+    remote_id = link_of(contact.id).remote_id
+    edit(contact.id, website="left.example")
+    approved(planned(company), Choice("none"))
+    [entry] = db.session.scalars(select(OutboxEntry)).all()
+    with transaction():
+        parked.unskip(entry.id, actor=KIM, now=clock.now())
+    send(company.id)
+    assert "left.example" in there(quickbooks, remote_id)["WebAddr"]["URI"]

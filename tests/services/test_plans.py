@@ -16,7 +16,7 @@ from crm import clock
 from crm.db import db, transaction
 from crm.domain.contacts import Entry
 from crm.domain.errors import Changed, Invalid, NotFound, Refused
-from crm.domain.plans import STAYS, LineFilters
+from crm.domain.plans import HELD, LEFT_HERE, NOT_SHOWN, STAYS, LineFilters
 from crm.models import (
     AuditEntry,
     Connection,
@@ -32,7 +32,7 @@ from crm.models import (
 from crm.queries import plans as queries
 from crm.services import contacts
 from crm.services.audit import Actor
-from crm.services.sync import planning, plans
+from crm.services.sync import parked, planning, plans
 from crm.services.sync.kinds.customer import Customers
 from crm.services.sync.plans import Choice
 from tests.flows.imports import add_contact
@@ -41,6 +41,7 @@ from tests.services.test_sync_matching import connection, customer, import_  # n
 KIM = Actor(name="kim@example.com")
 AMY = customer(1, "Amy Fox", phone="(816) 555-0101", balance=Decimal("120.50"), balance_with_jobs=Decimal("120.50"))
 BEA = customer(2, "Bea Elm", phone="(816) 555-0102")
+CID = customer(3, "Cid Ash", phone="(816) 555-0103")
 
 
 def made(connection: Connection, contact_ids: list[int] | None = None) -> Plan:
@@ -319,6 +320,99 @@ def test_what_was_left_is_offered_again_by_the_next_plan(connection: Connection)
     assert [entry.state for entry in entries()] == ["pending"]
     db.session.remove()
     assert db.session.scalars(select(Link.left)).all() == [{}]
+
+
+def test_unapproved_fields_are_remembered_by_the_approval_itself(connection: Connection) -> None:
+    import_(connection, AMY, BEA)
+    with transaction() as session:  # changed without an entry of the outbox
+        session.execute(update(Contact).values(company_name="Fox Inc", website="https://fox.example"))
+    plan = made(connection)
+    amy = lines(plan)["Amy Fox"]
+    now = clock.now()
+    with transaction():
+        plans.approve(plan.id, Choice("some", ids=(amy.id,), fields=("website",)), actor=KIM, now=now)
+    db.session.remove()
+    left = {link.remote_id: link.left for link in db.session.scalars(select(Link))}
+    at = now.isoformat()
+    assert left == {"1": {"company_name": at}, "2": {"company_name": at, "website": at}}, "before any worker"
+    edit("Amy Fox", family_name="Foxx")
+    [entry] = entries()
+    assert set(entry.fields) == {"family_name"} and "left" not in entry.options
+    worked(plan)
+    [entry] = entries()
+    assert entry.options["left"] == {"company_name": at, "family_name": at}
+    assert entry.fields["family_name"] > at, "so that this one goes out after all: it was edited after the approval"
+
+
+def test_what_waited_is_held_until_its_line_is_carried_out(connection: Connection) -> None:
+    import_(connection, AMY)
+    edit("Amy Fox", phone="816 555 0909")
+    plan = made(connection)
+    with transaction():
+        plans.approve(plan.id, Choice("all"), actor=KIM, now=clock.now())
+    [entry] = entries()
+    assert (entry.state, entry.error) == ("skipped", HELD.format(plan.id))
+    worked(plan)
+    [entry] = entries()
+    assert (entry.state, entry.error, entry.plan_line_id) == ("pending", "", lines(plan)["Amy Fox"].id)
+
+
+def test_what_a_stopped_plan_held_is_left(connection: Connection) -> None:
+    import_(connection, AMY)
+    edit("Amy Fox", phone="816 555 0909")
+    plan = made(connection)
+    with transaction():
+        plans.approve(plan.id, Choice("all"), actor=KIM, now=clock.now())
+    with transaction():
+        assert plans.stop(plan.id, actor=KIM, now=clock.now()) == 1
+    assert worked(plan).state == "done"
+    [entry] = entries()
+    assert (entry.state, entry.error) == ("skipped", LEFT_HERE.format(plan.id))
+
+
+def test_what_was_kept_back_is_offered_by_the_next_plan_but_not_what_a_person_skipped(connection: Connection) -> None:
+    import_(connection, AMY, BEA)
+    edit("Amy Fox", phone="816 555 0909")
+    edit("Bea Elm", phone="816 555 0808")
+    bea = named("Bea Elm").id
+    [entry] = [one for one in entries() if one.local_id == bea]
+    with transaction():
+        parked.skip(entry.id, actor=KIM, now=clock.now())
+    approve(made(connection), Choice("none"))
+    plan = made(connection)
+    found = lines(plan)
+    assert (found["Amy Fox"].action, found["Bea Elm"].action) == ("update", "skip")
+    approve(plan)
+    assert sorted(entry.state for entry in entries()) == ["pending", "skipped"]
+    assert lines(plan)["Amy Fox"].outcome == "waiting"
+
+
+def test_changes_after_a_first_plan_are_counted_and_kept_back(connection: Connection) -> None:
+    import_(connection, AMY, BEA, CID)
+    edit("Cid Ash", phone="816 555 0707")
+    edit("Cid Ash", phone="(816) 555-0103")
+    plan = made(connection)
+    assert queries.show(plan.id).unseen == 0, "an entry with nothing to write waited before the plan"
+    edit("Bea Elm", phone="816 555 0808")
+    assert queries.show(plan.id).unseen == 1
+    approve(plan)
+    states = {entry.local_id: (entry.state, entry.error) for entry in entries()}
+    not_shown = ("skipped", NOT_SHOWN.format(plan.id))
+    assert states == {named("Bea Elm").id: not_shown, named("Cid Ash").id: ("pending", "")}
+    assert queries.show(plan.id).unseen == 1, "and the page goes on saying so"
+    assert lines(made(connection))["Bea Elm"].action == "update", "the next plan shows it"
+
+
+def test_a_plan_that_opens_nothing_keeps_nothing_back(connection: Connection) -> None:
+    import_(connection, AMY, BEA)
+    approve(made(connection), Choice("none"))
+    edit("Amy Fox", phone="816 555 0909")
+    plan = made(connection)
+    edit("Bea Elm", phone="816 555 0808")
+    edit("Amy Fox", company_name="Fox Inc")
+    approve(plan)
+    assert [(entry.state, entry.options.get("left", {})) for entry in entries()] == [("pending", {})] * 2
+    assert queries.show(plan.id).unseen == 0
 
 
 def test_a_plan_is_approved_once(connection: Connection) -> None:

@@ -120,6 +120,17 @@ def test_approving_all_opens_the_connection_and_shows_what_becomes_of_it(admin: 
     assert "Pause writing" in shown and "books are safe" not in shown
 
 
+def test_what_was_changed_since_the_plan_is_told_before_and_after_the_approval(admin: FlaskClient, plan: Plan) -> None:
+    assert "Changed after this plan" not in admin.get(address(plan)).text
+    edit("Amy Fox", phone="816 555 0606", company_name="Fox Inc")
+    page = admin.get(address(plan)).text
+    assert "Changed after this plan was asked for: 1 contact" in page and "Make the plan anew" in page
+    admin.post(address(plan, "/approve"), data={"what": "all"})
+    worked(plan)
+    page = admin.get(address(plan)).text
+    assert "Changed after this plan" not in page and "not approved with it: company" in page
+
+
 def test_a_plan_approved_twice_or_seen_otherwise_is_409(admin: FlaskClient, plan: Plan) -> None:
     answer = admin.post(address(plan, "/approve"), data={"what": "all", "seen": "7"})
     assert answer.status_code == 409 and "not 7" in answer.text

@@ -7,31 +7,29 @@ without an outcome is still to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from crm.db import changed, table_of
-from crm.domain.plans import WRITES, narrowed
+from crm.domain.plans import narrowed
 from crm.domain.shared_fields import TITLES
-from crm.models import Connection, Link, OutboxEntry, Plan, PlanLine, User
+from crm.models import Link, OutboxEntry, Plan, PlanLine, User
 from crm.services.audit import Actor
-from crm.services.identity_keys import chunks
-from crm.services.sync import outbox, planning, undo
+from crm.services.sync import leaving, outbox, planning, undo
 from crm.services.sync.bulk import update_by_id
 from crm.services.sync.outbox import WAITING, Wish
 from crm.services.sync.work import Books
 
 PAGE = 500
-LEFT_HERE = "Left out of plan {}: nothing was written. Take it up again here, or approve it in another plan."
-"""On an entry of the outbox that waited before the connection was opened, and that the plan left."""
 SKIPPED = "Somebody said in the outbox that it shall not go out now. Take it up again there."
 TAKEN_OVER = "A newer change of the same object took it over."
 LINKED = "It was linked to a customer meanwhile, so none was created."
 AGREE = "Both sides agree by now: there was nothing left to write."
 FRESH = "It changed after the plan was made; what goes out is what stands there now: {}."
+UNSEEN = "The plan did not show these, so they were not approved with it: {}."
 
 
 def page(session: Session, plan: Plan, books: Books, *, now: datetime) -> bool:
@@ -63,6 +61,7 @@ def _wishes(
     session: Session, books: Books, lines: Sequence[PlanLine], *, actor: Actor, now: datetime
 ) -> dict[int, Wish]:
     """Line id -> what shall be done. A line with nothing left to do gets its outcome and is not among them."""
+    leaving.take_up(session, books.id, [line.local_id for line in lines])
     fresh = planning.draw(session, books, [line.local_id for line in lines], chosen=True, now=now)
     found: dict[int, Wish] = {}
     for line in lines:
@@ -74,8 +73,8 @@ def _wishes(
         elif drawn.action in ("link", "skip"):
             line.outcome, line.outcome_text = "nothing", drawn.reason or AGREE
         else:
-            line.outcome_text = _what_is_new(line, drawn)
-            found[line.id] = Wish(line.action, options=_options(line, drawn, now), plan_line_id=line.id)
+            line.outcome_text, line.reason = _what_is_new(line, drawn), _unseen(line, drawn)
+            found[line.id] = Wish(line.action, options=_options(line, drawn), plan_line_id=line.id)
     left = {line.local_id: found[line.id].options.get("left") for line in lines if line.id in found}
     _remember(session, books.id, {id_: names for id_, names in left.items() if names is not None})
     return found
@@ -88,20 +87,40 @@ def _remember(session: Session, connection_id: int, left: Mapping[int, Mapping[s
     update_by_id(session, table_of(Link), [{"id": id_, "left": dict(left[local_id])} for id_, local_id in links])
 
 
+def _approved(line: PlanLine) -> Collection[str]:
+    """The fields that were approved; empty means all of them. Of a plan that opened the connection none but it showed:
+    what was edited later would not have left without it."""
+    return line.fields or (list(line.changes) if line.action == "update" and line.plan.scope.get("opened") else ())
+
+
 def _what_is_new(line: PlanLine, drawn: planning.Drawn) -> str:
     """Said of a line whose object changed between planning and now; empty where it stands as it was planned."""
-    planned, there = narrowed(line.changes, line.fields), narrowed(drawn.changes, line.fields)
+    fields = _approved(line)
+    planned, there = narrowed(line.changes, fields), narrowed(drawn.changes, fields)
     if line.action != "update" or planned == there:
         return ""
-    return FRESH.format(", ".join(TITLES.get(name, name) for name in there) or "nothing")
+    return FRESH.format(_titles(there) or "nothing")
 
 
-def _options(line: PlanLine, drawn: planning.Drawn, now: datetime) -> dict[str, object]:
+def _unseen(line: PlanLine, drawn: planning.Drawn) -> str:
+    """The line's reason, with what it does not send since the plan did not show it."""
+    opened = line.action == "update" and line.plan.scope.get("opened")
+    names = [name for name in drawn.changes if name not in line.changes] if opened else []
+    return f"{line.reason} {UNSEEN.format(_titles(names))}".strip() if names else line.reason
+
+
+def _titles(fields: Iterable[str]) -> str:
+    return ", ".join(TITLES.get(name, name) for name in fields)
+
+
+def _options(line: PlanLine, drawn: planning.Drawn) -> dict[str, object]:
     """`display_name` where the plan says another name than the contact's; `left`: fields that were not approved."""
     name = line.changes.get("display_name", ["", ""])[1]
     if line.action == "create" and name and name != drawn.name:
         return {"display_name": name}
-    left = {name: now.isoformat() for name in drawn.changes if line.fields and name not in line.fields}
+    fields, approved_at = _approved(line), line.plan.approved_at
+    assert approved_at is not None
+    left = {name: approved_at.isoformat() for name in drawn.changes if fields and name not in fields}
     return {"left": left} if line.action == "update" else {}
 
 
@@ -144,21 +163,3 @@ def settle_lost(session: Session, plan: Plan) -> None:
     going = exists().where(of_line, OutboxEntry.state.in_(("pending", "frozen", "parked")))
     changed(update(PlanLine).where(*waiting, skipped).values(outcome="left", outcome_text=SKIPPED))
     changed(update(PlanLine).where(*waiting, ~going).values(outcome="left", outcome_text=TAKEN_OVER))
-
-
-def leave(session: Session, plan: Plan, connection: Connection, *, now: datetime) -> None:
-    """Lines that were not approved. Where the plan opens the connection, what waited for them must not go out then."""
-    mine = (PlanLine.plan_id == plan.id, PlanLine.approved.is_not(True), PlanLine.action.in_(WRITES))
-    at, updates = now.isoformat(), (*mine, PlanLine.action == "update", PlanLine.kind == "customer")
-    rows = session.execute(select(PlanLine.local_id, PlanLine.changes).where(*updates).order_by(PlanLine.id)).all()
-    for part in chunks(rows, PAGE) if plan.purpose != "undo" else ():
-        _remember(session, plan.connection_id, {row.local_id: dict.fromkeys(row.changes, at) for row in part})
-    changed(update(PlanLine).where(*mine).values(approved=False, outcome="left"))
-    if connection.read_only:
-        objects = select(PlanLine.local_id).where(*mine, PlanLine.kind == "customer")
-        changed(
-            update(OutboxEntry)
-            .where(OutboxEntry.connection_id == connection.id, OutboxEntry.kind == "customer",
-                   OutboxEntry.state == "pending", OutboxEntry.local_id.in_(objects))
-            .values(state="skipped", error=LEFT_HERE.format(plan.id), updated_at=now)
-        )  # fmt: skip

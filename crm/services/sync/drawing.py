@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm.domain.plans import STAYS
+from crm.domain.plans import KEPT_BACK, STAYS
 from crm.domain.shared_fields import TITLES
 from crm.models import Conflict, Connection, Contact, Customer, Link, MoneyFacts, OutboxEntry
 from crm.providers.accounting import registry
@@ -141,7 +141,7 @@ def _at_once(row: Any, around: Around) -> Drawn | None:
     def stays(action: str, reason: str) -> Drawn:
         return Drawn(row.id, row.display_name, action, remote_id, {}, reason, amount)
 
-    if entry is not None and entry.state == "skipped":
+    if entry is not None and entry.state == "skipped" and not entry.error.startswith(KEPT_BACK):
         return stays("skip", NOT_NOW.format(entry.error or SKIPPED))
     if link is not None:
         customer = around.customers.get(link.remote_id)

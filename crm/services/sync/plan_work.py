@@ -90,7 +90,8 @@ def _page(plan_id: int, attempt: int, now: datetime) -> bool:
             if not more:
                 plan.state, plan.cursor, plan.ready_at = "ready", "", now
                 plan.total = plan.done = max(plan.total, plan.done)
-                _log(session, plan, "plan_ready", f"Ready. Lines that would write something: {sum(_written(plan)):,}.", now)
+                text = f"Ready. Lines that would write something: {sum(_written(plan)):,}."
+                _log(session, plan, "plan_ready", text, now)
         elif not (more := carrying.page(session, plan, books_of(plan.connection), now=now)):
             _wait_or_end(session, plan, now)
     return more

@@ -21,7 +21,7 @@ from crm.models import Connection, Contact, OutboxEntry, Plan, PlanLine
 from crm.queries import plans as queries
 from crm.services import audit
 from crm.services.audit import Actor
-from crm.services.sync import carrying, plan_work
+from crm.services.sync import carrying, leaving, plan_work
 from crm.services.sync.plan_work import TASK, run
 
 __all__ = [
@@ -112,13 +112,13 @@ def approve(plan_id: int, choice: Choice, *, actor: Actor, now: datetime) -> Pla
     if connection.read_only and plan.purpose != "first":
         raise Refused(READ_ONLY)
     number = _mark(plan, choice)
-    carrying.leave(db.session(), plan, connection, now=now)
+    leaving.leave(db.session(), plan, connection, choice.fields, now=now)
     plan.state, plan.cursor, plan.available_at = "carrying_out", "", now
     plan.approved_by, plan.approved_at, plan.total, plan.done = actor.name, now, number, 0
     text = f"Plan {plan.id} ({PURPOSES[plan.purpose].lower()}): {number:,} lines approved"
     _record("plan_approved", plan, text, {"approved": number, "by": choice.what}, actor=actor, now=now)
     if connection.read_only:
-        connection.read_only = False
+        connection.read_only, plan.scope = False, {**plan.scope, "opened": True}
         name = connection.company_name or "QuickBooks company"
         _record("writing_opened", plan, f"{name} is written to from now on", {}, actor=actor, now=now)
         ring("crm.tasks.outbox.send", connection.id)
@@ -226,6 +226,7 @@ def stop(plan_id: int, *, actor: Actor, now: datetime) -> int:
     number = changed(update(PlanLine).where(*mine, PlanLine.outcome == "").values(outcome="left", outcome_text=reason))
     left = (PlanLine.id.in_(ids), PlanLine.outcome == "waiting")
     number += changed(update(PlanLine).where(*left).values(outcome="left", outcome_text=reason))
+    leaving.let_go(plan, now=now)
     plan.available_at = now
     ring(TASK, plan.id)
     _record("plan_stopped", plan, f"Plan {plan.id} stopped, {number:,} lines left", {}, actor=actor, now=now)

@@ -1,0 +1,123 @@
+"""What the approval of a plan leaves out, kept in the transaction of the approval: whatever comes next finds it there.
+
+Two marks, each set for all lines by a few statements, however many there are:
+
+- `links.left`: field -> when a plan was approved without it. Nobody sends it before it is edited again.
+- entries of the outbox that waited while the connection was read-only are kept back (`skipped`) when the plan opens it,
+  so that nothing leaves but by a line that was approved:
+
+| the entry's object | its entry |
+|---|---|
+| has an approved line | `HELD` until the line is carried out, which looks at it again and takes it up |
+| has a line that was not approved | `LEFT_HERE` |
+| has none, and was changed after the plan was asked for | `NOT_SHOWN` |
+| has none, and stands as it did then | goes on waiting: there was nothing to write, or it is parked with its reason |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ColumnElement, String, cast, func, literal, literal_column, or_, select, true, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+
+from crm.db import changed
+from crm.domain.plans import HELD, KEPT_BACK, LEFT_HERE, NOT_SHOWN, WRITES
+from crm.models import Connection, Link, OutboxEntry, Plan, PlanLine
+
+KIND = "customer"
+EMPTY = "{}"
+
+
+def leave(session: Session, plan: Plan, connection: Connection, fields: Sequence[str], *, now: datetime) -> None:
+    """After the lines were marked: the others are left, and of updates all but `fields`, where there are any."""
+    lines = (PlanLine.plan_id == plan.id, PlanLine.action.in_(WRITES))
+    changed(update(PlanLine).where(*lines, PlanLine.approved.is_not(True)).values(approved=False, outcome="left"))
+    if plan.purpose != "undo":
+        _remember(session, plan, fields, now)
+    if connection.read_only:
+        _keep_back(session, plan, now)
+
+
+def take_up(session: Session, connection_id: int, local_ids: Sequence[int]) -> None:
+    """Their entries wait no longer for a plan; those that a person skipped stay skipped."""
+    changed(
+        update(OutboxEntry)
+        .where(OutboxEntry.connection_id == connection_id, OutboxEntry.kind == KIND,
+               OutboxEntry.local_id.in_(local_ids), OutboxEntry.state == "skipped",
+               OutboxEntry.error.startswith(KEPT_BACK, autoescape=True))
+        .values(state="pending", error="")
+    )  # fmt: skip
+
+
+def let_go(plan: Plan, *, now: datetime) -> None:
+    """The plan was stopped: what it still held is left."""
+    held = (OutboxEntry.connection_id == plan.connection_id, OutboxEntry.error == HELD.format(plan.id))
+    values = {"error": LEFT_HERE.format(plan.id), "updated_at": now}
+    changed(update(OutboxEntry).where(*held, OutboxEntry.state == "skipped").values(values))
+
+
+# --- fields ---------------------------------------------------------------------------------------------------
+
+
+def _remember(session: Session, plan: Plan, fields: Sequence[str], now: datetime) -> None:
+    """Each link of an update remembers the fields it was approved without; one that was approved whole forgets them."""
+    updates = (PlanLine.plan_id == plan.id, PlanLine.kind == KIND, PlanLine.action == "update")
+    mine = (Link.connection_id == plan.connection_id, Link.kind == KIND)
+    whole, partly = (*updates, PlanLine.approved.is_(True)), updates
+    if not fields:
+        approved = select(PlanLine.local_id).where(*whole)
+        some = cast(Link.left, String) != EMPTY
+        changed(update(Link).where(*mine, some, Link.local_id.in_(approved)).values(left={}))
+        partly = (*updates, PlanLine.approved.is_(False))
+    each = func.json_each(PlanLine.changes).table_valued("key", name="each")
+    unchosen = or_(PlanLine.approved.is_(False), each.c.key.not_in(fields))
+    left = (
+        select(_object_of(session, each.c.key, cast(literal(now.isoformat()), String)))
+        .select_from(PlanLine)
+        .join(each, true())
+        .where(*partly, PlanLine.local_id == Link.local_id, unchosen)
+        .correlate(Link)
+        .scalar_subquery()
+    )
+    objects = select(PlanLine.local_id).where(*partly)
+    changed(update(Link).where(*mine, Link.local_id.in_(objects)).values(left=left))
+
+
+def _object_of(session: Session, key: Any, value: Any) -> ColumnElement[Any]:
+    """The aggregate that makes a JSON object of these pairs; of none an empty one."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.json_group_object(key, value)
+    return func.coalesce(func.json_object_agg(key, value), cast(literal_column("'{}'"), JSON))
+
+
+# --- entries --------------------------------------------------------------------------------------------------
+
+
+def _keep_back(session: Session, plan: Plan, now: datetime) -> None:
+    """Each statement takes of what still waits; the order is that of the table above."""
+    lines = select(PlanLine.local_id).where(
+        PlanLine.plan_id == plan.id, PlanLine.kind == KIND, PlanLine.action.in_(WRITES)
+    )
+    mine = OutboxEntry.kind == KIND
+    unseen = or_(OutboxEntry.kind != KIND, OutboxEntry.updated_at >= plan.created_at)
+    whole = {"options": _sent_whole(session)}
+    for text, which, more in (
+        (HELD, mine & OutboxEntry.local_id.in_(lines.where(PlanLine.approved.is_(True))), {}),
+        (LEFT_HERE, mine & OutboxEntry.local_id.in_(lines.where(PlanLine.approved.is_(False))), whole),
+        (NOT_SHOWN, unseen, whole),
+    ):
+        waiting = (OutboxEntry.connection_id == plan.connection_id, OutboxEntry.state == "pending", which)
+        values = {"state": "skipped", "error": text.format(plan.id), "updated_at": now, **more}
+        changed(update(OutboxEntry).where(*waiting).values(values))
+
+
+def _sent_whole(session: Session) -> ColumnElement[Any]:
+    """The entry's options with nothing left out: whoever takes it up in the outbox means all of it."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.json_set(OutboxEntry.options, "$.left", func.json(EMPTY))
+    options = cast(OutboxEntry.options, JSONB)
+    return cast(options.op("||")(cast(literal_column("'{\"left\": {}}'"), JSONB)), JSON)
