@@ -166,9 +166,9 @@ def _hand_over(hold: Hold, asked: sweeping.Asked, error: Exception, now: datetim
 
 def _go_on(session: Session, hold: Hold, sweep: Sweep, asked: sweeping.Asked, now: datetime) -> None:
     """Where the next sweep begins, and when."""
-    full = sweep_start.read_whole(session, hold.books.id, asked.short, now=now)
-    if full and not hold.keeps_cursor:
-        sweep.cursor = asked.until
+    reached = sweep_start.reached(session, hold.books.id, asked, since=hold.since, now=now)
+    if not hold.keeps_cursor:
+        sweep.cursor = reached
     sweep.swept_at = hold.begun
     sweep.available_at = now + timedelta(minutes=sweep.interval_minutes)
 

@@ -6,6 +6,9 @@
 | none, or too old, and a full import is done that began later | from where that import began |
 | too old, and none | a full import is started; the sweep waits for it |
 | none, and nobody ever imported this company | the sweep waits: that is a person's to begin |
+
+Of a kind that is `short` only the latest changes were told. The cursor passes the others when an import of that kind
+has read them to the end, not when it was started: it may fail, or be cancelled.
 """
 
 from __future__ import annotations
@@ -24,9 +27,12 @@ from crm.models import Connection, Sweep, SyncRun, SyncSettings
 from crm.providers.accounting import registry
 from crm.services.audit import SYSTEM
 from crm.services.sync import runs, settings
+from crm.services.sync.sweeping import Asked
 
 MARGIN = timedelta(days=1)
 """Less than the books promise to remember is trusted."""
+SKEW = timedelta(minutes=5)
+"""Imports begin by our clock, changes are told by that of the books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,14 @@ def _reopened(
         if kind in RESOURCES and any(not DIRECTIONS[one].comes_in for one in session.scalars(earlier)):
             found.append(kind)
     return found
+
+
+def reached(session: Session, connection_id: int, asked: Asked, *, since: datetime, now: datetime) -> datetime:
+    """How far every change was read, by this sweep that began at `since` or by an import. Starts one where it lacks."""
+    read = {kind: _last_full(session, connection_id, [kind]) or since for kind in asked.short}
+    read_whole(session, connection_id, [kind for kind, at in read.items() if at <= since], now=now)
+    open_ = [max(at, since) for kind, at in read.items() if at - SKEW < asked.short[kind]]
+    return min([asked.until, *open_])
 
 
 def read_whole(session: Session, connection_id: int, kinds: Sequence[str], *, now: datetime) -> bool:

@@ -31,8 +31,8 @@ class Asked:
     until: datetime
     reading: Reading = field(default_factory=Reading)
     gone: dict[Key, datetime | None] = field(default_factory=dict)
-    short: list[str] = field(default_factory=list)
-    """Kinds that changed more often than could be told."""
+    short: dict[str, datetime] = field(default_factory=dict)
+    """Kinds that changed more often than could be told, and since when all their changes are here."""
 
     def add(self, changes: Changes) -> None:
         self.reading.add(changes.records, changes.refusals)
@@ -57,12 +57,13 @@ def _ask_one(fetch: Fetch, asked: Asked, kind: str, since: datetime) -> None:
     asked.add(answer)
     if answer.complete:
         return
-    asked.short.append(kind)
+    asked.short[kind] = asked.until
     for _ in range(HALVINGS):
         since += (asked.until - since) / 2
         answer = fetch.changes([kind], since)
         asked.add(answer)
         if answer.complete:
+            asked.short[kind] = since
             return
 
 
