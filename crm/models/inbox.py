@@ -81,7 +81,7 @@ class InboxEvent(Base):
     missed: Mapped[int] = mapped_column(default=0)
     """How often a read did not find it: gone is what two reads, some time apart, did not find."""
     outcome: Mapped[str] = mapped_column(String(30), default="")
-    """`changed`, `unchanged`, `echo` (our own write coming back), `gone`, `merged`, `refused` ..."""
+    """`changed`, `unchanged`, `echo` (our own write coming back), `gone`, `kept`, `merged`, `refused` ..."""
     message: Mapped[str] = mapped_column(Text, default="")
     """What it caused, in a sentence."""
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"))

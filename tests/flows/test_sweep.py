@@ -29,9 +29,9 @@ from crm.models import (
     SyncRun,
 )
 from crm.providers.accounting.base import Changes
-from crm.services import connections
+from crm.services import connections, sync
 from crm.services.audit import SYSTEM
-from crm.services.sync import customers, settings, sweep
+from crm.services.sync import customers, intake, replaying, runs, settings, sweep
 from sandbox import Served, serving
 from tests.flows.changes import Company, at, document, events, facts
 from tests.flows.imports import opened, run_import
@@ -186,6 +186,32 @@ def test_too_many_changes_are_asked_for_by_kind_then_half_the_time_and_then_read
     run = db.session.scalars(select(SyncRun).order_by(SyncRun.id.desc()).limit(1)).one()
     assert (run.state, run.resources) == ("queued", ["invoice"])
     assert db.session.scalars(select(Document).where(Document.remote_id == invoice["Id"])).first() is not None
+
+
+def test_the_cursor_passes_what_was_not_told_only_when_an_import_has_read_it(company: Company) -> None:
+    def latest() -> SyncRun:
+        db.session.remove()
+        return db.session.scalars(select(SyncRun).order_by(SyncRun.id.desc()).limit(1)).one()
+
+    began = row(company.connection.id).cursor
+    assert began is not None
+    with connections.books(company.connection.id, clock=clock.now) as real:
+        many = opened(Many(real, began))
+        assert swept(company, open_books=many).cursor == began
+        first = latest()
+        assert (first.state, first.resources) == ("queued", ["invoice"])
+        assert swept(company, open_books=many).cursor == began and latest().id == first.id, "it is under way"
+        with transaction():
+            runs.cancel_run(first.id, actor=SYSTEM, now=clock.now())
+        assert swept(company, open_books=many).cursor == began, "what it would have read was read by nobody"
+        second = latest()
+        assert (second.state, second.resources, second.id > first.id) == ("queued", ["invoice"], True)
+        sync.run(second.id, clock=clock.now)
+        done = latest()
+        assert done.state == "done" and done.started_at is not None
+        assert swept(company, open_books=many).cursor == done.started_at
+    after = swept(company).cursor
+    assert after is not None and after > began and latest().id == second.id, "nothing is read whole twice"
 
 
 def test_kinds_without_a_change_feed_are_read_once_a_day(company: Company) -> None:
@@ -465,6 +491,51 @@ def test_a_sweep_that_tells_of_half_the_company_gone_takes_nothing_out(company: 
     assert not db.session.scalars(select(Document).where(Document.gone_at.is_not(None))).all()
     assert db.session.scalars(select(Notice).where(Notice.topic == "many_gone_invoice")).all()
     assert facts(linked().contact_id) is not None
+
+
+@pytest.mark.parametrize("said", ["deleted", "read again"])
+def test_half_of_a_kind_leaves_by_no_page_of_events_either(
+    company: Company, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr(intake, "PAGE", 4)
+    ids = list(db.session.scalars(select(Document.remote_id).where(Document.kind == "invoice")))
+    if said == "deleted":
+        for id_ in ids:
+            body = company.api.read("Invoice", id_)
+            company.api.write("Invoice", {"Id": id_, "SyncToken": body["SyncToken"]}, operation="delete")
+        company.told(only="Invoice")
+    else:
+        assert empty(company.served, "Invoice") == len(ids)
+        with transaction():
+            for id_ in ids:
+                replaying.read_again(company.connection.id, "invoice", id_, actor=SYSTEM, now=clock.now())
+        company.taken()
+    company.taken(later=40)
+    assert len(ids) > 10
+    assert not db.session.scalars(select(Document.id).where(Document.gone_at.is_not(None))).all()
+    about = [event for event in events() if event.kind == "invoice"]
+    assert {(event.state, event.outcome) for event in about} == {("done", "kept")}
+    [notice] = db.session.scalars(select(Notice).where(Notice.topic == "many_gone_invoice")).all()
+    assert f"{len(ids):,} of {len(ids):,} invoices" in notice.text
+    with transaction() as session:
+        session.get_one(Notice, notice.id).created_at = clock.now() - timedelta(seconds=1)
+    run = run_import(company.connection.id)  # asked for by hand, after the notice
+    assert run.counts["gone"] == len(ids)
+
+
+def test_what_leaves_little_by_little_is_seen_together(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "PAGE", 4)
+    ids = list(db.session.scalars(select(Document.remote_id).where(Document.kind == "invoice")))
+    empty(company.served, "Invoice")
+    for id_ in ids:  # one after another, each settled before the next is asked for
+        with transaction():
+            replaying.read_again(company.connection.id, "invoice", id_, actor=SYSTEM, now=clock.now())
+        company.taken()
+        company.taken(later=40)
+    left = db.session.scalars(select(Document.id).where(Document.gone_at.is_not(None))).all()
+    assert 10 <= len(left) <= max(10, len(ids) // 2) < len(ids)
+    [notice] = db.session.scalars(select(Notice).where(Notice.topic == "many_gone_invoice")).all()
+    assert f"After {len(left)} had left" in notice.text
 
 
 def test_a_customer_swept_up_while_one_of_ours_was_created_is_decided_about_soon_after(company: Company) -> None:

@@ -10,6 +10,7 @@ More than half of a kind at once leaves only after a person was asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -94,24 +95,34 @@ def _parked(page: Page, kind: str) -> bool:
     return False
 
 
-def park_many(batch: Batch, kind: str, number: int) -> bool:
+def park_many(batch: Batch, kind: str, number: int, *, left: int = 0) -> bool:
     """Whether that is more than half of a kind, and more than a few: then nothing leaves, and admins are asked.
 
-    It rather looks like another company, or one that was set back, than like somebody's work.
+    It rather looks like another company, or one that was set back, than like somebody's work. `left`: how many of
+    `number` have left already, where they go little by little.
     """
     here = select(func.count()).select_from(_model(kind)).where(*_here(batch.books.id, kind))
-    total = batch.session.scalar(here) or 0
+    total = (batch.session.scalar(here) or 0) + left
     if number <= FEW or number * 2 <= total:
         return False
     word = RESOURCES.get(kind, kind).lower()
+    kept = f"After {left:,} had left, no more were" if left else "Nothing was"
     text = (
-        f"{number:,} of {total:,} {word} are not in QuickBooks any more. Nothing was taken out here, since that may"
+        f"{number:,} of {total:,} {word} are not in QuickBooks any more. {kept} taken out here, since that may"
         " be a mistake there. Look into the books first. If it is right, start an import by hand: it takes them out."
     )
     notices.post(f"{MANY}_{kind}", batch.books.id, level="danger", text=text, now=batch.now)
     batch.log("many_gone", text, level="warning", kind=kind, outcome="parked")
-    batch.count("parked_gone", number)
+    batch.count("parked_gone", number - left)
     return True
+
+
+def left_since(batch: Batch, kind: str, moment: datetime) -> int:
+    """How many of the kind left since then."""
+    model = _model(kind)
+    where = [model.connection_id == batch.books.id, model.gone_at >= moment]
+    where += [Document.kind == kind] if model is Document else []
+    return batch.session.scalar(select(func.count()).select_from(model).where(*where)) or 0
 
 
 def still_here(session: Session, connection_id: int, kind: str, remote_ids: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from crm.bell import ring
 from crm.db import changed, table_of
@@ -28,8 +28,12 @@ AGAIN = timedelta(seconds=30)
 """Between two looks for an object that was not found."""
 OURS = timedelta(seconds=10)
 """Until a create of ours that is on its way is settled."""
+TOGETHER = timedelta(hours=1)
+"""What leaves within this time is looked at as one."""
 MOST_WAITS = 6
 NOT_FOUND = "It was not found in the books. It is asked for once more before it counts as gone."
+KEPT = "kept"
+TOO_MANY = "It is not in the books any more, with more than half of its kind. Nothing leaves until an admin says so."
 WAITS = "A customer we are creating is on its way there; this may be the one."
 SENTENCES = {
     "unchanged": "Nothing that is kept here had changed.",
@@ -122,8 +126,32 @@ def _not_found(batch: Batch, lost: Mapping[Key, Sequence[Any]]) -> dict[int, Sai
             again = batch.now + AGAIN
             said |= {event.id: Said("", NOT_FOUND, again=again, missed=missed) for event in events}
     for kind, ids in over.items():
-        mark_gone(batch, kind, ids)
+        if _are_too_many(batch, kind, ids):
+            for event in (event for id_ in ids for event in lost[kind, id_]):
+                said[event.id] = Said(KEPT, TOO_MANY, missed=said[event.id].missed)
+        else:
+            mark_gone(batch, kind, ids)
     return said
+
+
+def _are_too_many(batch: Batch, kind: str, ids: Sequence[str]) -> bool:
+    """Whether more than half of the kind goes: with these, what went or was kept a moment ago, and what is suspected.
+
+    Events come in pages, so none of them shows by itself how many there are.
+    """
+    if kind not in ("customer", *DOCUMENTS):
+        return False
+    lately = batch.now - TOGETHER
+    waits = and_(InboxEvent.state == "pending", or_(InboxEvent.missed > 0, InboxEvent.verb == "deleted"))
+    kept = and_(InboxEvent.outcome == KEPT, InboxEvent.settled_at >= lately)
+    mine = (InboxEvent.connection_id == batch.books.id, InboxEvent.kind == kind)
+    suspected = select(InboxEvent.remote_id).where(*mine, or_(waits, kept))
+    told = {*ids, *batch.session.scalars(suspected.distinct())}
+    here = gone.still_here(batch.session, batch.books.id, kind, sorted(told))
+    if not set(here) & set(ids):
+        return False
+    left = gone.left_since(batch, kind, lately)
+    return gone.park_many(batch, kind, len(here) + left, left=left)
 
 
 def mark_gone(batch: Batch, kind: str, remote_ids: Sequence[str]) -> list[str]:
