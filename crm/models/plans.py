@@ -24,8 +24,8 @@ class Plan(Base):
     purpose: Mapped[str] = mapped_column(String(20))
     """`first` (opens the connection for writing), `push` (what differs now), or `undo`."""
     scope: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    """What it is about: `contact_ids`, `plan_id` or `entry_id` of an undo; without these everything. Also `agreeing`, the
-    money of what agrees already, and `opened`: approving it opened the connection for writing."""
+    """What it is about: `contact_ids`, `plan_id` or `entry_id` of an undo; without these everything. Also `agreeing`,
+    the money of what agrees already, and `opened`: approving it opened the connection for writing."""
     state: Mapped[str] = mapped_column(String(20))
     """`making`, `ready`, `carrying_out`, `done`, `discarded` or `failed`."""
     cursor: Mapped[str] = mapped_column(String(60), default="")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from crm.db import changed, table_of
@@ -158,8 +158,9 @@ def _hand_over(session: Session, plan: Plan, kind: str, local_ids: Sequence[int]
 def settle_lost(session: Session, plan: Plan) -> None:
     """Lines whose entry goes nowhere any more: it was skipped by hand, or a newer one of the object took it over."""
     waiting = (PlanLine.plan_id == plan.id, PlanLine.outcome == "waiting")
-    of_line = OutboxEntry.plan_line_id == PlanLine.id
-    skipped = exists().where(of_line, OutboxEntry.state == "skipped")
-    going = exists().where(of_line, OutboxEntry.state.in_(("pending", "frozen", "parked")))
+    mine = (OutboxEntry.connection_id == plan.connection_id, OutboxEntry.plan_line_id.is_not(None))
+    lines = select(OutboxEntry.plan_line_id).where(*mine)  # listed once, not looked for line by line
+    skipped = PlanLine.id.in_(lines.where(OutboxEntry.state == "skipped"))
+    gone = PlanLine.id.not_in(lines.where(OutboxEntry.state.in_(("pending", "frozen", "parked"))))
     changed(update(PlanLine).where(*waiting, skipped).values(outcome="left", outcome_text=SKIPPED))
-    changed(update(PlanLine).where(*waiting, ~going).values(outcome="left", outcome_text=TAKEN_OVER))
+    changed(update(PlanLine).where(*waiting, gone).values(outcome="left", outcome_text=TAKEN_OVER))

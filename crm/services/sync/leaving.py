@@ -64,34 +64,34 @@ def let_go(plan: Plan, *, now: datetime) -> None:
 
 
 def _remember(session: Session, plan: Plan, fields: Sequence[str], now: datetime) -> None:
-    """Each link of an update remembers the fields it was approved without; one that was approved whole forgets them."""
+    """Each link of an update remembers the fields it was approved without, and those alone.
+
+    The objects are made once and joined: asked link by link, the database may walk all lines for each of them.
+    """
     updates = (PlanLine.plan_id == plan.id, PlanLine.kind == KIND, PlanLine.action == "update")
     mine = (Link.connection_id == plan.connection_id, Link.kind == KIND)
-    whole, partly = (*updates, PlanLine.approved.is_(True)), updates
-    if not fields:
-        approved = select(PlanLine.local_id).where(*whole)
-        some = cast(Link.left, String) != EMPTY
-        changed(update(Link).where(*mine, some, Link.local_id.in_(approved)).values(left={}))
-        partly = (*updates, PlanLine.approved.is_(False))
+    some = (cast(Link.left, String) != EMPTY, Link.local_id.in_(select(PlanLine.local_id).where(*updates)))
+    changed(update(Link).where(*mine, *some).values(left={}))
     each = func.json_each(PlanLine.changes).table_valued("key", name="each")
-    unchosen = or_(PlanLine.approved.is_(False), each.c.key.not_in(fields))
+    unchosen = PlanLine.approved.is_(False)
+    if fields:
+        unchosen = or_(unchosen, each.c.key.not_in(fields))
+    at = cast(literal(now.isoformat()), String)
     left = (
-        select(_object_of(session, each.c.key, cast(literal(now.isoformat()), String)))
+        select(PlanLine.local_id, _object_of(session, each.c.key, at).label("fields"))
         .select_from(PlanLine)
         .join(each, true())
-        .where(*partly, PlanLine.local_id == Link.local_id, unchosen)
-        .correlate(Link)
-        .scalar_subquery()
+        .where(*updates, unchosen)
+        .group_by(PlanLine.local_id)
+        .cte("unapproved")
     )
-    objects = select(PlanLine.local_id).where(*partly)
-    changed(update(Link).where(*mine, Link.local_id.in_(objects)).values(left=left))
+    changed(update(Link).where(*mine, Link.local_id == left.c.local_id).values(left=left.c.fields))
 
 
 def _object_of(session: Session, key: Any, value: Any) -> ColumnElement[Any]:
-    """The aggregate that makes a JSON object of these pairs; of none an empty one."""
-    if session.get_bind().dialect.name == "sqlite":
-        return func.json_group_object(key, value)
-    return func.coalesce(func.json_object_agg(key, value), cast(literal_column("'{}'"), JSON))
+    """The aggregate that makes a JSON object of these pairs."""
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    return func.json_group_object(key, value) if sqlite else func.json_object_agg(key, value)
 
 
 # --- entries --------------------------------------------------------------------------------------------------
