@@ -52,6 +52,8 @@ def main() -> int:
         try:
             world.open(free_ports())
             violations = play(world, given.rounds, given.pause)
+        except quiet.NeverQuiet as stuck:
+            violations = [str(stuck)]
         finally:
             world.close()
     seconds = time.monotonic() - started

@@ -3,6 +3,18 @@
 It imports: customers are read, matched with contacts and linked, documents are mirrored, money facts computed. And it
 sends: what changed here waits in the outbox until it has arrived there, or until a person has decided about it. Runs
 and entries are rows; tasks and commands only lend them hands.
+
+| what | where |
+|---|---|
+| import | runs, runner, steps, work, fetch, matching, links, attach, gone |
+| outbox | outbox, asking, sending, settling, verdicts, lookups, parked, waiting, kinds/ |
+| inbox | inbox, event_rows, intake, event_reads, intake_outcomes, intake_failures, replaying, reading_again, showing |
+| sweep | sweep, sweep_start, sweeping, sweep_gaps, sweep_handing, sweep_asking |
+| mirror | applying, customers, documents, newcomers, merges, money, activity, contact_rows, stored, bulk |
+| merge | comparing, enrich, enrich_lines, enrich_told, conflicts |
+| plans, undo | plans, planning, plan_work, drawing, carrying, leaving, undo, before_images |
+| proof | proof, proof_steps, proof_work, proof_confirm, proof_causes, proof_verdict, proof_mending |
+| all | settings, log_care |
 """
 
 from crm.domain.runs import RESOURCES
