@@ -193,17 +193,20 @@ def test_a_customer_we_are_just_creating_is_not_made_a_second_contact(company: C
     with transaction() as session:
         entry = OutboxEntry(
             connection_id=company.connection.id, kind="customer", local_id=1, operation="create", state="frozen",
-            available_at=now, created_at=now, updated_at=now,
+            available_at=now, created_at=now, updated_at=now, changes={"display_name": ["", "On its way"]},
         )  # fmt: skip
         session.add(entry)
-    made = company.api.customer("On Its Way")
-    [event] = company.told()
+    made, other = company.api.customer("On Its Way"), company.api.customer("Brand New Person")
+    event, another = company.told()
     assert event.state == "pending" and "this may be the one" in event.message
+    assert another.state == "done", "another name keeps nobody waiting"
+    mine = select(Customer.match_state).where(Customer.remote_id == other["Id"])
+    assert db.session.scalars(mine).one() == "linked"
     row = db.session.scalars(select(Customer).where(Customer.remote_id == made["Id"])).one()
     assert row.match_state == "new"
     with transaction() as session:
         session.get_one(OutboxEntry, entry.id).state = "done"
-    [event] = company.taken(later=11)
+    event, _ = company.taken(later=11)
     assert event.state == "done"
     assert db.session.get_one(Customer, row.id, populate_existing=True).match_state == "linked"
 

@@ -28,6 +28,7 @@ from crm.models import (
     Notice,
     OutboxEntry,
     SyncLogEntry,
+    SyncSettings,
     TimelineEntry,
 )
 from crm.providers.accounting.base import Pushed
@@ -747,6 +748,32 @@ def test_an_edit_while_the_same_field_is_under_way_is_no_conflict(imported: Conn
     assert [entry.changes["given_name"][1] for entry in entries()] == ["First", "Second"]
     assert there(sandbox, remote_id)["GivenName"] == "Second"
     assert db.session.scalar(select(func.count()).select_from(Conflict)) == 0
+
+
+@pytest.mark.parametrize("how", ["in only", "paused", "company paused", "read-only"])
+def test_what_is_frozen_is_finished_unless_the_company_as_a_whole_is_paused(
+    connection: Connection, sandbox: Served, how: str
+) -> None:
+    ask(connection.id, new_contacts("Frozen One", "Frozen Two"))
+    sandbox.sandbox.script.set([{"action": "drop_after", "path": "/batch"}])
+    sync.send(connection.id)
+    with transaction() as session:
+        session.get_one(Connection, connection.id).read_only = how == "read-only"
+        if how != "read-only":
+            kind = "*" if how == "company paused" else "customer"
+            session.add(SyncSettings(connection_id=connection.id, kind=kind, version=1, paused="paused" in how,
+                                     direction="in" if how == "in only" else "both", changed_at=clock.now(),
+                                     changed_by="Rosa"))  # fmt: skip
+    due_now()
+    finished = how in ("in only", "paused")
+    with transaction():
+        assert sync.tend_outbox(now=clock.now()) == ([connection.id] if finished else [])
+    sync.send(connection.id)
+    assert {entry.state for entry in entries()} == {"done" if finished else "frozen"}
+    ask(connection.id, new_contacts("Not Begun"))
+    assert sync.send(connection.id) == 0
+    with transaction():
+        assert sync.tend_outbox(now=clock.now()) == []
 
 
 # --- a person decides -----------------------------------------------------------------------------------------

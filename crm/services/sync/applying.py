@@ -125,9 +125,9 @@ def _customers(batch: Batch, reading: Reading, names: Names, applied: Applied, m
     for survivor, loser in merged:
         applied.merged[survivor, loser] = merges.follow(batch, survivor, loser)
         touched |= {survivor, loser}
-    decided = newcomers.decide(batch, [record.origin.remote_id for record in records])
-    applied.waiting = decided is None
-    return touched | set(decided or ())
+    decided = newcomers.decide_now(batch, [record.origin.remote_id for record in records])
+    applied.waiting = decided.waits
+    return touched | set(decided.remote_ids)
 
 
 def _compare(batch: Batch, reading: Reading, before: Mapping[str, Mapping[str, str]], applied: Applied) -> None:

@@ -1,15 +1,17 @@
 """Customers that turned up in the books since the last import: decided about at once, the way an import does it.
 
 Left alone while somebody else has a say: an import under way decides itself, one that never ended well is a person's to
-start again, and while a customer we are creating is on its way there, the newcomer may be just that one.
+start again, and one that bears the name of a customer we are creating may be just that one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from crm.domain.names import without_deleted
 from crm.domain.runs import LIVE
 from crm.models import Customer, OutboxEntry, SyncRun
 from crm.services.sync import links, matching
@@ -20,24 +22,37 @@ MOST = 500
 """Decided about in one transaction."""
 
 
-def decide(batch: Batch, remote_ids: Sequence[str] | None = None) -> list[str] | None:
-    """Link, propose, or make contacts for the undecided among these (None: among all); answers their remote ids.
+@dataclass(frozen=True, slots=True)
+class Decided:
+    remote_ids: list[str]
+    waits: bool = False
+    """Others wait for a write of ours."""
 
-    None when they must wait for a write of ours; while an import has them nothing is decided and nothing waits.
-    """
+
+def decide(batch: Batch, remote_ids: Sequence[str] | None = None) -> list[str]:
+    """Link, propose, or make contacts for the undecided among these (None: among all); answers their remote ids."""
+    return decide_now(batch, remote_ids).remote_ids
+
+
+def decide_now(batch: Batch, remote_ids: Sequence[str] | None = None) -> Decided:
+    """The same, and whether some wait. While an import has them nothing is decided and nothing waits."""
     where = [*undecided(batch.books.id), Customer.gone_at.is_(None)]
     if remote_ids is not None:
         where.append(Customer.remote_id.in_(remote_ids))
     session = batch.session
     found = session.execute(select(*links.NEEDED).where(*where).order_by(Customer.id).limit(MOST)).all()
     if not found or not _is_ours(batch):
-        return []
-    if _is_creating(batch):
-        return None
+        return Decided([])
+    creating = _creating(batch)
+    number = len(found)
+    found = [row for row in found if without_deleted(row.display_name).casefold() not in creating]
+    waits = len(found) < number
+    if not found:
+        return Decided([], waits)
     matching.draft(batch, {row.id: row.record for row in found})
     matching.settle_drafts(batch, [row.id for row in found])
     links.carry_out(batch, found)
-    return [row.remote_id for row in found]
+    return Decided([row.remote_id for row in found], waits)
 
 
 def _is_ours(batch: Batch) -> bool:
@@ -48,8 +63,8 @@ def _is_ours(batch: Batch) -> bool:
     return bool(states) and not any(state in LIVE for state in states) and states[0] == "done"
 
 
-def _is_creating(batch: Batch) -> bool:
-    """Whether a create of ours is on its way, or its answer was lost: the outbox links that customer itself."""
+def _creating(batch: Batch) -> set[str]:
+    """Names of the creates of ours that are on their way, or whose answer was lost: the outbox links those itself."""
     sent = (OutboxEntry.connection_id == batch.books.id, OutboxEntry.kind == "customer")
-    frozen = select(OutboxEntry.id).where(*sent, OutboxEntry.state == "frozen", OutboxEntry.operation == "create")
-    return bool(batch.session.scalars(frozen.limit(1)).all())
+    frozen = select(OutboxEntry.changes).where(*sent, OutboxEntry.state == "frozen", OutboxEntry.operation == "create")
+    return {changes.get("display_name", ["", ""])[1].casefold() for changes in batch.session.scalars(frozen)}

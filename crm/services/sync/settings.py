@@ -1,7 +1,8 @@
 """How each kind of a company is kept in step: what counts now, and the one way to change it.
 
 A change is a new row; the highest version counts and none is ever altered. Whoever changes names the version they saw.
-Pausing keeps what waits: entries and events stay until it is resumed, and work under way is finished.
+Pausing keeps what waits: entries and events stay until it is resumed, and work under way is finished; entries on their
+way wait as well while the whole company is paused.
 """
 
 from __future__ import annotations
