@@ -185,16 +185,41 @@ def test_many_contacts_cost_few_statements(connection: Connection) -> None:
 
 
 def test_what_needs_a_link_waits_for_it_without_failing(connection: Connection) -> None:
-    note(connection, 7, needs=[("customer", 8)])
-    assert sending._claim(connection.id, now=clock.now()) is None
-    assert sending.due(db.session(), now=clock.now()) == []
-    now = clock.now()
-    with transaction() as session:
-        session.add(Link(connection_id=connection.id, kind="customer", local_id=8, remote_id="8", linked_at=now,
-                         synced_at=now))  # fmt: skip
+    waits, needed = note(connection, 7, needs=[("customer", 8)]), note(connection, 8, "create")
+    for one in ("parked", "skipped", "frozen"):
+        state(needed, one, available_at=clock.now() + sending.LEASE)
+        assert sending._claim(connection.id, now=clock.now()) is None
+        assert sending.due(db.session(), now=clock.now()) == []
+    link(connection, 8)
     assert sending.due(db.session(), now=clock.now()) == [connection.id]
     claim = sending._claim(connection.id, now=clock.now())
-    assert claim is not None and len(claim.entries) == 1 and stored()[0].failures == 0
+    assert claim is not None and set(claim.entries) == {waits.id} and stored()[0].failures == 0
+
+
+@pytest.mark.parametrize(("linked_as", "cause"), [("", "reference"), ("inactive", ""), ("gone", "")])
+def test_what_needs_something_nobody_brings_there_is_parked_or_left_to_its_kind(
+    connection: Connection, linked_as: str, cause: str
+) -> None:
+    [id_] = linked(connection)
+    with transaction() as session:
+        row = session.scalars(select(Link)).one()
+        session.delete(row)
+    entry = note(connection, id_, "create", needs=[("customer", 8)])
+    state(note(connection, 8, "create"), "dropped")
+    if linked_as:
+        link(connection, 8, linked_as)
+    assert sending.due(db.session(), now=clock.now()) == [connection.id]
+    claim = sending._claim(connection.id, now=clock.now())
+    assert claim is not None and set(claim.entries) == {entry.id}
+    assert len(sending._freeze(claim, now=clock.now())) == (not cause)
+    assert (stored()[0].state, stored()[0].cause) == ("parked" if cause else "frozen", cause)
+
+
+def link(connection: Connection, local_id: int, state_: str = "linked") -> None:
+    now = clock.now()
+    with transaction() as session:
+        session.add(Link(connection_id=connection.id, kind="customer", local_id=local_id, remote_id=f"r{local_id}",
+                         state=state_, linked_at=now, synced_at=now))  # fmt: skip
 
 
 def test_what_is_on_its_way_keeps_the_next_of_the_same_object_back(connection: Connection) -> None:

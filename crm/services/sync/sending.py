@@ -34,7 +34,7 @@ from crm.providers.accounting.base import Accounting, Pushed, Spec
 from crm.services.sync import lookups, settings, settling
 from crm.services.sync.kinds import OUTGOING
 from crm.services.sync.kinds.port import Nothing, Park, Prepared, Send, Wait
-from crm.services.sync.outbox import TASK
+from crm.services.sync.outbox import OPEN, TASK
 from crm.services.sync.verdicts import Sent, drop, park, sent_of
 from crm.services.sync.waiting import active_again
 from crm.services.sync.work import Batch, books_of
@@ -42,6 +42,7 @@ from crm.services.sync.work import Batch, books_of
 log = logging.getLogger(__name__)
 
 OpenBooks = Callable[..., AbstractContextManager[Accounting]]
+NOT_THERE = "It belongs to something that is not in QuickBooks and is not on its way there. Create that there first."
 CLAIM = timedelta(minutes=1)
 """Longer than making the bodies of a batch takes."""
 LEASE = timedelta(minutes=4)
@@ -127,17 +128,39 @@ def _kinds(session: Session, connection_id: int) -> list[str]:
 
 
 def _free() -> tuple[Any, ...]:
-    """Nothing of the same object is on its way, and everything the entry needs has its link."""
-    other, entry = aliased(OutboxEntry), OutboxEntry
+    """Nothing of the same object is on its way, and nothing it needs has yet to come there by an entry of its own.
+
+    What is needed and neither linked nor on its way does not keep it: `_lost_needs` parks it.
+    """
+    other, needed, entry = aliased(OutboxEntry), aliased(OutboxEntry), OutboxEntry
     same = (other.connection_id == entry.connection_id, other.kind == entry.kind, other.local_id == entry.local_id)
     linked = exists(select(Link.id).where(
         Link.connection_id == entry.connection_id, Link.kind == OutboxNeed.kind, Link.local_id == OutboxNeed.local_id,
         Link.state == "linked",
     ))  # fmt: skip
+    coming = exists(select(needed.id).where(
+        needed.connection_id == entry.connection_id, needed.kind == OutboxNeed.kind,
+        needed.local_id == OutboxNeed.local_id, needed.state.in_(OPEN), needed.id != entry.id,
+    ))  # fmt: skip
     return (
         ~exists(select(other.id).where(*same, other.state == "frozen")),
-        ~exists(select(OutboxNeed.id).where(OutboxNeed.entry_id == entry.id, ~linked)),
+        ~exists(select(OutboxNeed.id).where(OutboxNeed.entry_id == entry.id, ~linked, coming)),
     )
+
+
+def _lost_needs(session: Session, entries: Sequence[OutboxEntry]) -> dict[int, tuple[str, int]]:
+    """Entry -> an object it needs that has no link of any state. Nothing brings it there: else it was not claimed."""
+    link = exists(select(Link.id).where(
+        Link.connection_id == OutboxEntry.connection_id, Link.kind == OutboxNeed.kind,
+        Link.local_id == OutboxNeed.local_id,
+    ))  # fmt: skip
+    query = (
+        select(OutboxNeed.entry_id, OutboxNeed.kind, OutboxNeed.local_id)
+        .join(OutboxEntry, OutboxEntry.id == OutboxNeed.entry_id)
+        .where(OutboxNeed.entry_id.in_([entry.id for entry in entries]), ~link)
+        .order_by(OutboxNeed.id)
+    )
+    return {entry_id: (kind, local_id) for entry_id, kind, local_id in session.execute(query)}
 
 
 def _claim(connection_id: int, *, now: datetime) -> Claim | None:
@@ -304,9 +327,13 @@ def _freeze(claim: Claim, *, now: datetime) -> list[Sent]:
             return []
         batch = Batch(session, books_of(connection), now)
         key, body = uuid4().hex, registry.body(connection.provider)
-        prepared: dict[int, Prepared] = {}
+        prepared: dict[int, Prepared] = {
+            entry_id: Park("reference", NOT_THERE, {"kind": kind, "local_id": local_id})
+            for entry_id, (kind, local_id) in _lost_needs(session, entries).items()
+        }
         for kind in sorted({entry.kind for entry in entries}):
-            prepared |= OUTGOING[kind].prepare(batch, [e for e in entries if e.kind == kind], body=body)
+            mine = [e for e in entries if e.kind == kind and e.id not in prepared]
+            prepared |= OUTGOING[kind].prepare(batch, mine, body=body)
         frozen = [entry for entry in entries if _become(batch, entry, prepared[entry.id], key)]
         session.flush()
         return [sent_of(entry) for entry in frozen]
