@@ -73,9 +73,8 @@ def _remember(session: Session, plan: Plan, fields: Sequence[str], now: datetime
     some = (cast(Link.left, String) != EMPTY, Link.local_id.in_(select(PlanLine.local_id).where(*updates)))
     changed(update(Link).where(*mine, *some).values(left={}))
     each = func.json_each(PlanLine.changes).table_valued("key", name="each")
-    unchosen = PlanLine.approved.is_(False)
-    if fields:
-        unchosen = or_(unchosen, each.c.key.not_in(fields))
+    left_out = PlanLine.approved.is_(False)
+    unchosen = or_(left_out, each.c.key.not_in(fields)) if fields else left_out
     at = cast(literal(now.isoformat()), String)
     left = (
         select(PlanLine.local_id, _object_of(session, each.c.key, at).label("fields"))
