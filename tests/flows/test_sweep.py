@@ -543,7 +543,7 @@ def test_a_customer_swept_up_while_one_of_ours_was_created_is_decided_about_soon
     with transaction() as session:
         entry = OutboxEntry(
             connection_id=company.connection.id, kind="customer", local_id=1, operation="create", state="frozen",
-            available_at=now, created_at=now, updated_at=now,
+            changes={"display_name": ["", "Swept Meanwhile"]}, available_at=now, created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(entry)
     made = company.api.customer("Swept Meanwhile")
