@@ -35,6 +35,7 @@ class OutboxEntry(Base):
         Index("ix_outbox_entries_due", "connection_id", "state", "available_at"),
         Index("ix_outbox_entries_object", "kind", "local_id", "id"),
         Index("ix_outbox_entries_settled", "connection_id", "settled_at"),
+        Index("ix_outbox_entries_plan_line", "plan_line_id"),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)

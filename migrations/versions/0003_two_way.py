@@ -333,6 +333,7 @@ def upgrade():
     with op.batch_alter_table("outbox_entries", schema=None) as batch_op:
         batch_op.create_index("ix_outbox_entries_due", ["connection_id", "state", "available_at"], unique=False)
         batch_op.create_index("ix_outbox_entries_object", ["kind", "local_id", "id"], unique=False)
+        batch_op.create_index("ix_outbox_entries_plan_line", ["plan_line_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_entries_request_key"), ["request_key"], unique=False)
         batch_op.create_index("ix_outbox_entries_settled", ["connection_id", "settled_at"], unique=False)
         batch_op.create_index(
@@ -426,6 +427,7 @@ def downgrade():
         )
         batch_op.drop_index("ix_outbox_entries_settled")
         batch_op.drop_index(batch_op.f("ix_outbox_entries_request_key"))
+        batch_op.drop_index("ix_outbox_entries_plan_line")
         batch_op.drop_index("ix_outbox_entries_object")
         batch_op.drop_index("ix_outbox_entries_due")
 
