@@ -31,7 +31,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": not settings.database_url.startswith("sqlite")},
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_pre_ping": not settings.database_url.startswith("sqlite"),
+            "hide_parameters": True,  # names and phones stay out of tracebacks, and so out of logs
+        },
         MAX_CONTENT_LENGTH=32 * 1024 * 1024,
         SESSION_COOKIE_NAME="tradebook",
         SESSION_COOKIE_HTTPONLY=True,
