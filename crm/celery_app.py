@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery, Task
 from flask import Flask
 
+from crm import broker
 from crm.config import Settings
 
 celery_app = Celery("tradebook", set_as_default=True)
@@ -26,9 +27,10 @@ def init_celery(app: Flask, settings: Settings) -> None:
             with app.app_context():
                 return self.run(*args, **kwargs)
 
+    broker.install()
     celery_app.Task = AppTask
     celery_app.conf.update(
-        broker_url=settings.redis_url or "filesystem://",
+        broker_url=settings.redis_url or broker.URL,
         broker_transport_options=_transport(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,
