@@ -98,6 +98,8 @@ REFUSALS: Mapping[str, Row] = {
                 (errors.Gone,)),
     "inactive": Row("Inactive in QuickBooks", Reaction.PARK, "The record is inactive in QuickBooks. Make it active "
                     "again, then this goes on; or leave it.", ("reactivate", "open", "retry", "skip")),
+    "doubtful": Row("May be there already", Reaction.PARK, "A customer in QuickBooks may be the same. Decide under "
+                    "Matches, then try again: nobody should be created twice.", ("edit", "retry", "skip")),
     "duplicate_name": Row("Name is taken", Reaction.LOOK_UP, "Another customer, vendor or employee in QuickBooks bears "
                           "this name. Link to that customer if it is the same, or use another name there.",
                           ("adopt", "suffix", "edit", "retry", "skip"), (6240,), (errors.DuplicateName,)),

@@ -676,3 +676,10 @@ def test_the_sync_log_tells_when_a_plan_was_ready_and_what_came_of_it(connection
         f"Plan {plan.id}. Ready. Lines that would write something: 1.",
         f"Plan {plan.id}. Carried out: done 1.",
     ]
+
+
+def test_before_the_first_import_nothing_is_planned(connection: Connection) -> None:
+    with transaction() as session:
+        session.get_one(Connection, connection.id).read_at = {}
+    with pytest.raises(Refused, match="not imported yet"), transaction():
+        plans.ask(connection.id, actor=Actor(name="Ada", source="person"), now=clock.now())

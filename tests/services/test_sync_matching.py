@@ -55,6 +55,7 @@ def connection(app: Flask) -> Connection:
         row = Connection(
             provider="quickbooks", realm_id="1", realm_fingerprint="one", state="connected", company_name="Bedrock",
             country="US", currency="USD", time_zone="America/Chicago", connected_at=clock.now(),
+            read_at={"customer": clock.now().isoformat()},
         )  # fmt: skip
         session.add(row)
     return row

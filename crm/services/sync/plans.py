@@ -56,6 +56,9 @@ def ask(connection_id: int, *, contact_ids: Sequence[int] | None = None, actor: 
     connection = _connection(connection_id)
     if connection.state == "disconnected":
         raise Refused("This company is disconnected. Connect it again before planning what to write to it.")
+    if not connection.read_at.get("customer"):
+        raise Refused("The customers of this company were not imported yet. Import them first: until then nobody can "
+                      "tell who is in QuickBooks already.")  # fmt: skip
     ids = None if contact_ids is None else sorted(set(contact_ids))
     if ids is not None and not ids:
         raise Invalid({"ids": "No contact is chosen. Tick the ones you mean first."})

@@ -163,6 +163,8 @@ def _prepared(batch: Batch, entry: OutboxEntry, here: Here, body: Body) -> Prepa
 def _create(batch: Batch, entry: OutboxEntry, contact: Any, here: Here, body: Body) -> Prepared:
     if contact.archived_at is not None:
         return Nothing(ARCHIVED)
+    if contact.link_state == "review":
+        return Park("doubtful", f"“{contact.display_name}” may be in QuickBooks already. Decide under Matches first.")
     lines = shared_fields.lines_here(contact, here.points.get(contact.id, ()), here.region)
     record = said.record_of(contact, said.lines_by_label(lines), name=str(entry.options.get("display_name", "")))
     changes = said.filled(record, contact)
