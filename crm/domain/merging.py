@@ -37,7 +37,7 @@ class Merged:
     values: dict[str, str]
     """What ours holds afterwards."""
     base: dict[str, str]
-    """What both sides agree on afterwards; a field that is sent stays as it was agreed before until it has arrived."""
+    """What both sides agree on afterwards; for a field that is sent, what theirs says until ours has arrived."""
     agreed: tuple[str, ...]
     """Fields where both say the same."""
     taken: tuple[str, ...]
@@ -88,6 +88,9 @@ def merge(
     here = {name: ours.get(name, "") for name in outcomes}
     values = {name: theirs.get(name, "") if how == TAKEN else here[name] for name, how in outcomes.items()}
     settled = {name: theirs.get(name, "") for name, how in outcomes.items() if how in (AGREED, TAKEN)}
+    # Where ours won over a change of theirs, that change is dealt with: an edit of another field there, which moves the
+    # whole record's moment, must not make it the newer one again before ours has arrived.
+    settled |= {name: theirs.get(name, "") for name, how in outcomes.items() if how == SENT and name in base}
     named = {how: tuple(name for name in outcomes if outcomes[name] == how) for how in (AGREED, TAKEN, SENT, LEFT)}
     asked = {name: how for name, how in outcomes.items() if how in (BOTH_CHANGED, EMPTIED)}
     return Merged(here, values, {**base, **settled}, named[AGREED], named[TAKEN], named[SENT], asked, named[LEFT])
