@@ -217,3 +217,12 @@ def test_turned_round_the_same_rules_decide_the_mirror_image(case: dict[str, Any
 def test_the_order_of_the_fields_does_not_matter(case: dict[str, Any]) -> None:
     turned = {name: dict(reversed(side.items())) if isinstance(side, dict) else side for name, side in case.items()}
     assert merge(**turned) == merge(**case)
+
+
+def test_ours_that_won_is_not_taken_back_by_an_edit_of_another_field_there() -> None:
+    early, later, latest = (datetime(2026, 11, 21, hour, tzinfo=UTC) for hour in (9, 10, 11))
+    how = {"policies": {"phone": "newest"}, "edited": {"phone": later}}
+    first = merge({"phone": "1"}, {"phone": "2"}, {"phone": "3"}, theirs_at=early, **how)  # type: ignore[arg-type]
+    assert (first.sent, first.base) == (("phone",), {"phone": "3"})
+    again = merge(first.base, {"phone": "2"}, {"phone": "3"}, theirs_at=latest, **how)  # type: ignore[arg-type]
+    assert (again.sent, again.taken, again.asked) == (("phone",), (), {})
