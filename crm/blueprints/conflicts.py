@@ -5,33 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, flash, render_template, request, url_for
+from flask_login import current_user
+from markupsafe import Markup
 
 from crm import clock
 from crm.blueprints.acting import actor
 from crm.db import transaction
 from crm.domain import policies
-from crm.domain.conflicts import CHOICES, REASONS, RULES, STATES, differing_parts
+from crm.domain.conflicts import CHOICES, REASONS, RULES, STATES, differing_parts, is_number
 from crm.domain.errors import Changed, Invalid, NotFound
 from crm.domain.shared_fields import ADDRESS, LINE_FIELDS
 from crm.exports import csv_response
-from crm.formats import plural
+from crm.formats import phone, plural
 from crm.queries import conflicts as queries
 from crm.queries.conflicts import Filters
-from crm.security import requires
+from crm.security import may, requires
 from crm.services import conflicts
 from crm.services.conflict_values import Typed
 from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("conflicts", __name__, url_prefix="/sync/conflicts")
 USUAL = {"q": "", "field": "", "state": "open", "reason": "", "connection": "", "sort": "-opened"}
-HEADER = ("Id", "Contact id", "Contact", "Company", "QuickBooks id", "Field", "Reason", "As agreed", "Here",
+HEADER = ("Id", "Contact id", "Contact", "Company", "QuickBooks id", "Field", "Reason", "Before", "Here",
           "QuickBooks", "State", "Choice", "Decided", "Decided by", "Opened (UTC)", "Decided (UTC)")  # fmt: skip
 
 
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
     return {"conflict_reasons": REASONS, "conflict_choices": CHOICES, "conflict_states": STATES,
-            "differing_parts": differing_parts}  # fmt: skip
+            "differing_parts": differing_parts, "shown": _shown}  # fmt: skip
 
 
 @blueprint.get("")
@@ -82,7 +84,7 @@ def decide(conflict_id: int) -> Any:
         return _page(conflict_id, errors=problem.fields, status=422)
     except Changed as problem:
         return _page(conflict_id, changed=str(problem), status=409)
-    flash(result.text, "success")
+    flash(_said(result), "success")
     return _go_on(after, filters)
 
 
@@ -97,7 +99,7 @@ def always(conflict_id: int) -> Any:
             )
     except Changed as problem:
         return _page(conflict_id, changed=str(problem), status=409)
-    flash(result.text, "success")
+    flash(_said(result), "success")
     return _go_on(next(iter(queries.ids(filters, limit=1)), None), filters)
 
 
@@ -149,6 +151,23 @@ def _typed(conflict_id: int) -> Typed | None:
     if found is not None and found.conflict.field == "address":
         return {part: form.get(part, "") for part in ADDRESS}
     return form.get("value", "")
+
+
+def _said(result: conflicts.Result) -> Markup:
+    """What came of it, with the way back: to the contact, and to what it left in the outbox."""
+    contact_url = url_for("contacts.show", contact_id=result.contact_id)
+    said = Markup('{} <a href="{}">Contact</a>').format(result.text, contact_url)
+    entry_id = queries.waiting_entry(result.contact_id) if may(current_user, "connections.manage") else None
+    if entry_id is None:
+        return said
+    return said + Markup(' · <a href="{}">In the outbox</a>').format(url_for("outbox.show", entry_id=entry_id))
+
+
+def _shown(field: str, text: str, region: str) -> str:
+    """Numbers in one notation on every side; what is more than a number stays as it was typed."""
+    if LINE_FIELDS.get(field) is None:
+        return text
+    return ", ".join(phone(piece, region) if is_number(piece) else piece for piece in text.split(", "))
 
 
 def _go_on(conflict_id: int | None, filters: Filters) -> Any:

@@ -42,12 +42,13 @@ def _companies() -> list[engine.Standing]:
 
 
 def _steps(standing: home.Standing) -> list[dict[str, Any]]:
-    """The admin's path from empty to the first matched contact; empty once customers are in."""
+    """The admin's path from empty to the first approved plan; empty once customers are in and nothing is to go out."""
     connection = standing.connection
     connected = connection is not None and connection.state != "disconnected"
-    if standing.imported:
+    if standing.imported and not (connected and standing.awaits_plan):
         return []  # what is left to decide has a card of its own
-    done = [standing.contacts > 0, connected, False, False]
+    done = [standing.imported or standing.contacts > 0, connected, standing.imported,
+            standing.imported and not standing.to_review, False]  # fmt: skip
     now = done.index(False)
     return [
         {**step, "state": "done" if done[place] else ("now" if place == now else "next")}
@@ -81,6 +82,12 @@ STEPS: tuple[dict[str, Any], ...] = (
         "text": "A few look alike without being certain. Only a person can tell.",
         "endpoint": "matches.index",
         "button": "Decide",
+    },
+    {
+        "title": "Approve a first plan",
+        "text": "It lists what would be written to QuickBooks, line by line. Only what you approve is written.",
+        "endpoint": "plans.index",
+        "button": "Open the plans",
     },
 )
 

@@ -72,10 +72,12 @@ def start() -> Any:
 @requires("proofs.read")
 def show(proof_id: int) -> Any:
     filters = filters_of(request.args, {"kind": "", "q": ""})
+    row = queries.one(proof_id)
     return page(
         "proofs/show.html",
         fragment="proofs/_proof.html",
-        row=queries.one(proof_id),
+        row=row,
+        paused=row.live and queries.paused(row.proof.connection_id),
         steps=len(STEPS),
         lines=queries.lines(proof_id, **filters, number=page_number(request.args)),
         filters=filters,

@@ -18,6 +18,14 @@ RULES: dict[str, str] = {"ours": OURS, "theirs": QUICKBOOKS}
 """Choice -> the policy that makes it always so."""
 
 
+_NUMBER = re.compile(r"[+(]?\d[\d\s().\-/]{5,}")
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a phone number and nothing more, so that another notation of it says the same."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def mark_of(ours: str, theirs: str) -> str:
     """The same as long as both values are: a decision sends back the mark of what the person saw."""
     return hashlib.sha256(f"{ours}\n\x1f{theirs}".encode()).hexdigest()[:16]

@@ -19,31 +19,25 @@ class Policy:
     title: str
     sentence: str
     """What happens when both sides changed the field."""
-    rule: str
-    """Put behind "Phone: ", it says the policy in plain words."""
 
 
 POLICIES: dict[str, Policy] = {
     QUICKBOOKS: Policy(
         "QuickBooks wins",
         "QuickBooks' value is taken; what stood here stays readable in the timeline.",
-        "QuickBooks always wins",
     ),
-    OURS: Policy("Tradebook wins", "The value here is sent to QuickBooks.", "the value here always wins"),
+    OURS: Policy("Tradebook wins", "The value here is sent to QuickBooks."),
     NEWEST: Policy(
         "Newest wins",
         "The later of the two changes wins; a person is asked where nobody can tell which that is.",
-        "the later change wins",
     ),
-    ASK: Policy("Ask", "Nothing is changed on either side before a person has decided.", "a person decides each time"),
+    ASK: Policy("Ask", "Nothing is changed on either side before a person has decided."),
 }
 
 EMPTIED = "emptied"
 """A field emptied in QuickBooks asks, whatever its policy, unless a rule of its own says `quickbooks` or `ours`."""
-EMPTIED_RULES: dict[str, str] = {
-    QUICKBOOKS: "what is emptied in QuickBooks is emptied here too",
-    OURS: "what is emptied in QuickBooks is sent there again",
-}
+EMPTIED_RULES: dict[str, str] = {QUICKBOOKS: "Empty it here too", OURS: "Send ours again"}
+"""What a person chooses, and reads in the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +130,12 @@ def emptied(field: str) -> str:
 
 
 def rule_text(kind: str, name: str, rule: str) -> str:
-    """A rule in plain words: "Phone: QuickBooks always wins"; `name` is a shared field or `emptied` of one."""
+    """A rule as people choose it: "Phone: QuickBooks wins"; `name` is a shared field or `emptied` of one."""
     field, _, special = name.partition(".")
     label = next((known.label for known in shared(kind) if known.name == field), field)
-    return f"{label}: {EMPTIED_RULES[rule] if special else POLICIES[rule].rule}"
+    if special:
+        return f"{label}, emptied in QuickBooks: {EMPTIED_RULES[rule]}"
+    return f"{label}: {POLICIES[rule].title}"
 
 
 def _is_rule(kind: str, name: str, rule: str) -> bool:

@@ -17,7 +17,7 @@ from crm.db import db
 from crm.domain.conflicts import STATES, mark_of
 from crm.domain.contacts import search_terms
 from crm.domain.shared_fields import TITLES
-from crm.models import Conflict, Connection, Contact, MoneyFacts, TimelineEntry
+from crm.models import Conflict, Connection, Contact, MoneyFacts, OutboxEntry, TimelineEntry
 
 SIZE = 50
 LOOKED_AT = 100
@@ -170,6 +170,12 @@ def open_fields(contact_id: int) -> dict[str, int]:
     """Field -> the open conflict about it, of one contact."""
     mine = (Conflict.kind == "customer", Conflict.local_id == contact_id, Conflict.state == "open")
     return {field: id_ for field, id_ in db.session.execute(select(Conflict.field, Conflict.id).where(*mine))}
+
+
+def waiting_entry(contact_id: int) -> int | None:
+    """The entry of the outbox that brings this contact to the books, while it is not there yet."""
+    waits = (OutboxEntry.kind == "customer", OutboxEntry.local_id == contact_id, OutboxEntry.settled_at.is_(None))
+    return db.session.scalar(select(OutboxEntry.id).where(*waits).order_by(OutboxEntry.id.desc()).limit(1))
 
 
 def _neighbours(conflict_id: int, filters: Filters) -> tuple[int | None, int | None, int | None, int]:

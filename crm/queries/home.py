@@ -13,8 +13,9 @@ from sqlalchemy.orm import joinedload
 
 from crm.db import db
 from crm.domain.contacts import search_terms
+from crm.domain.directions import DIRECTIONS
 from crm.models import Connection, Contact, Customer, Match, MoneyFacts, Notice, SyncRun, TimelineEntry
-from crm.queries import contact_search
+from crm.queries import contact_search, sync_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Standing:
     """Whether an import of it was ever done."""
     linked: int
     to_review: int
+    awaits_plan: bool
+    """Customers are to go out, and no plan has opened the books for writing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,12 @@ def standing() -> Standing:
         imported=db.session.scalar(select(SyncRun.id).where(*done).limit(1)) is not None,
         linked=_count(select(Customer.id).where(Customer.match_state == "linked")),
         to_review=_count(select(Customer.id).where(Customer.match_state == "review")),
+        awaits_plan=connection is not None and connection.read_only and _goes_out(connection.id),
     )
+
+
+def _goes_out(connection_id: int) -> bool:
+    return DIRECTIONS[sync_settings.current(db.session(), connection_id, "customer").direction].goes_out
 
 
 def totals() -> Sequence[Totals]:

@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import case, func, or_, select
 
 from crm.db import db
+from crm.domain.directions import EVERYTHING
 from crm.domain.errors import NotFound
 from crm.domain.proof import FIGURES, LIVE, STATES, STEPS, WORDS, title
 from crm.models import Connection, Proof, ProofLine
+from crm.queries import sync_settings
 
 SIZE = 50
 TRIGGERS: dict[str, str] = {"schedule": "By night", "person": "By a person", "api": "By the API"}
@@ -159,6 +161,11 @@ def mendable(proof_id: int) -> int:
     """How many differences reading again may mend and nobody has asked for yet."""
     where = (ProofLine.proof_id == proof_id, ProofLine.remedy == "read_again", ProofLine.mended_at.is_(None))
     return db.session.scalar(select(func.count()).where(*where)) or 0
+
+
+def paused(connection_id: int) -> bool:
+    """Whether everything of the company is paused: what a proof asks to be read again does not come in meanwhile."""
+    return sync_settings.current(db.session(), connection_id, EVERYTHING).paused
 
 
 def line_kinds(proof_id: int) -> list[tuple[str, str]]:

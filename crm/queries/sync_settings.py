@@ -195,7 +195,7 @@ def _rule_told(kind: str, name: str, old: str, new: str) -> str:
     said = [policies.rule_text(kind, name, rule).partition(": ") for rule in (old, new) if rule]
     words = [rule for _, _, rule in said]
     if not old:
-        words.insert(0, "a person is asked when it is emptied in QuickBooks")
+        words.insert(0, policies.POLICIES[policies.ASK].title)
     elif not new:
-        words.append("a person is asked when it is emptied in QuickBooks")
+        words.append(policies.POLICIES[policies.ASK].title)
     return f"{said[0][0]}: {words[0]} → {words[1]}"

@@ -50,7 +50,7 @@ def test_an_override_that_cannot_be_kept_is_refused_by_name(name: str, rule: str
 
 
 def test_rules_are_said_in_plain_words() -> None:
-    assert policies.rule_text("customer", "phone", "quickbooks") == "Phone: QuickBooks always wins"
-    assert policies.rule_text("customer", "mobile", "ours") == "Mobile phone: the value here always wins"
+    assert policies.rule_text("customer", "phone", "quickbooks") == "Phone: QuickBooks wins"
+    assert policies.rule_text("customer", "mobile", "ours") == "Mobile phone: Tradebook wins"
     said = policies.rule_text("customer", "email.emptied", "quickbooks")
-    assert said == "E-mail: what is emptied in QuickBooks is emptied here too"
+    assert said == "E-mail, emptied in QuickBooks: Empty it here too"

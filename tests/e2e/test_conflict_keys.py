@@ -64,6 +64,6 @@ def test_on_a_phone_the_sides_stand_below_each_other(tab: Any, emptied: dict[str
     ):
         tab.goto(path)
         assert tab.evaluate("document.documentElement.scrollWidth") <= 360, path
-    boxes = [tab.get_by_role("region", name=name).bounding_box() for name in ("As agreed", "Here", "QuickBooks")]
+    boxes = [tab.get_by_role("region", name=name).bounding_box() for name in ("Before", "Here", "QuickBooks")]
     assert [box["x"] for box in boxes] == [boxes[0]["x"]] * 3
     assert boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]

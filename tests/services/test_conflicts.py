@@ -272,16 +272,16 @@ def test_a_rule_decides_the_others_too_and_those_that_come(connection: Connectio
     id_ = the_conflict().id
     with transaction():
         said = conflicts.always(id_, "theirs", actor=KIM, now=clock.now()).text
-    assert said == "Company: QuickBooks always wins. 1 more decided by it. Change it back under Sync settings."
+    assert said == "Company: QuickBooks wins. 1 more decided by it. Change it back under Sync settings."
     db.session.remove()
     by = db.session.scalars(select(Conflict.decided_by)).all()
-    assert asked() == [] and set(by) == {"Company: QuickBooks always wins"}
+    assert asked() == [] and set(by) == {"Company: QuickBooks wins"}
     import_(connection, *changed)
     assert asked() == []
     companies = db.session.scalars(select(Contact.company_name).order_by(Contact.id)).all()
     assert companies == ["New 1", "New 2", "New 3"]
     assert told().startswith("QuickBooks' company New 3 took the place of Ours ")
-    assert told().endswith(" (Company: QuickBooks always wins).")
+    assert told().endswith(" (Company: QuickBooks wins).")
 
 
 def test_a_rule_for_emptied_fields_is_one_of_its_own(connection: Connection) -> None:  # noqa: F811

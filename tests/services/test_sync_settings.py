@@ -77,8 +77,7 @@ def test_a_change_is_a_new_version_and_is_audited_in_words(company: int) -> None
     assert found.policies["phone"] == "quickbooks" and found.policies["email"] == "newest"
     assert told() == [
         "Customers: Both ways → From QuickBooks only.",
-        "Customers: Phone: the later change wins → QuickBooks always wins; Phone: a person is asked when it is emptied"
-        " in QuickBooks → what is emptied in QuickBooks is sent there again.",
+        "Customers: Phone: Newest wins → QuickBooks wins; Phone, emptied in QuickBooks: Ask → Send ours again.",
     ]
     assert [(one.kind, one.version, len(one.changes)) for one in settings.history(db.session(), company)] == [
         ("customer", 2, 2), ("customer", 1, 1),

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from crm import clock
+from crm.blueprints import conflicts as conflicts_page
 from crm.db import db, transaction
 from crm.models import Conflict, Connection, Contact, OutboxEntry
 from crm.services import conflicts
@@ -63,10 +64,10 @@ def test_one_conflict_shows_the_three_sides_and_its_keys(client: FlaskClient, si
     sign_in("rep")
     page = client.get(f"/sync/conflicts/{emptied['Bea Wolf']}?sort=name").text
     for text in (
-        "As agreed",
+        ">Before<",
         "Here",
         "QuickBooks",
-        "8165550102",
+        "(816) 555-0102",
         "2 of 3",
         "It was emptied in QuickBooks",
         "data-card",
@@ -92,6 +93,32 @@ def test_after_a_decision_the_next_one_comes(client: FlaskClient, sign_in, empti
     assert "Nothing to decide" in client.get("/sync/conflicts").text
     decided = client.get(f"/sync/conflicts/{emptied['Amy Fox']}").text
     assert "Kept ours: 8165550101" in decided and 'name="choice"' not in decided
+
+
+def test_what_was_decided_leads_back_to_the_contact_and_an_admin_to_the_outbox(
+    client: FlaskClient, sign_in, emptied: dict[str, int]
+) -> None:
+    for role, name, found in (("rep", "Amy Fox", False), ("admin", "Bea Wolf", True)):
+        sign_in(role)
+        contact_id = db.session.scalars(select(Conflict.local_id).where(Conflict.id == emptied[name])).one()
+        answer = client.post(f"/sync/conflicts/{emptied[name]}", data={"choice": "ours"})
+        page = client.get(answer.location).text
+        assert f'<a href="/contacts/{contact_id}">Contact</a>' in page
+        assert ("In the outbox" in page) is found
+    db.session.remove()
+    entry_id = db.session.scalars(select(OutboxEntry.id).where(OutboxEntry.local_id == contact_id)).one()
+    assert f'<a href="/sync/outbox/{entry_id}">In the outbox</a>' in page
+
+
+@pytest.mark.parametrize(("field", "text", "shown"), [
+    ("phone", "+17855558888", "(785) 555-8888"),
+    ("mobile", "785 555 2222, 785.555.3333", "(785) 555-2222, (785) 555-3333"),
+    ("phone", "785 555 2222 ask for Bo", "785 555 2222 ask for Bo"),
+    ("phone", "", ""),
+    ("email", "5551234567", "5551234567"),
+])  # fmt: skip
+def test_numbers_are_shown_in_one_notation(field: str, text: str, shown: str) -> None:
+    assert conflicts_page._shown(field, text, "US") == shown
 
 
 def test_a_value_by_hand_and_one_that_cannot_be_kept(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:
@@ -139,7 +166,7 @@ def test_a_rule_is_an_admins_and_is_said_in_plain_words(client: FlaskClient, sig
     sign_in("rep")
     assert client.post(f"/sync/conflicts/{id_}/always", data={"choice": "theirs"}).status_code == 403
     sign_in("admin")
-    assert "Phone: what is emptied in QuickBooks is emptied here too" in client.get(f"/sync/conflicts/{id_}").text
+    assert "Phone, emptied in QuickBooks: Empty it here too" in client.get(f"/sync/conflicts/{id_}").text
     answer = client.post(f"/sync/conflicts/{id_}/always", data={"choice": "theirs"})
     assert "2 more decided by it" in client.get(answer.location).text and states() == ["resolved"] * 3
 

@@ -8,7 +8,9 @@ from flask.testing import FlaskClient
 
 from crm import clock
 from crm.db import transaction
-from crm.models import Customer, Notice, SyncRun
+from crm.models import Connection, Customer, Notice, SyncRun
+from crm.services.audit import Actor
+from crm.services.sync import settings
 from tests.engine_rows import add, company, contact, entry, sweep
 from tests.flows.imports import opened, run_import
 from tests.services.test_sync_matching import Books, connection, customer, have  # noqa: F401
@@ -29,15 +31,30 @@ def test_money_of_customers_without_a_contact_is_named_beside_the_open_balance(
     assert "and $12.50 of customers without a contact yet" in page and "as of" in page
 
 
-def test_the_first_steps_do_not_come_back_while_a_later_import_runs(
+def test_the_first_steps_end_with_an_approved_plan_and_do_not_fall_back_while_a_later_import_runs(
     client: FlaskClient, sign_in, connection  # noqa: F811
 ) -> None:
     sign_in("admin")
     run = run_import(connection.id, open_books=opened(Books([customer(1, "Dana Fox")])))
-    assert "Getting started" not in client.get("/").text
+    page = client.get("/").text
+    assert "Open the plans" in page and 'href="/sync/plans"' in page and "Go to the connection" not in page
     with transaction() as session:
         session.add(SyncRun(connection_id=connection.id, trigger="person", requested_by="a", resources=run.resources,
                             state="running", step="customer", created_at=run.created_at))  # fmt: skip
+    assert "Open the plans" in client.get("/").text
+    with transaction() as session:
+        session.get_one(Connection, connection.id).read_only = False
+    assert "Getting started" not in client.get("/").text
+
+
+def test_who_sends_nothing_to_the_books_is_not_asked_for_a_plan(
+    client: FlaskClient, sign_in, connection  # noqa: F811
+) -> None:
+    sign_in("admin")
+    run_import(connection.id, open_books=opened(Books([customer(1, "Dana Fox")])))
+    with transaction() as session:
+        settings.change(session, connection.id, "customer", direction="in", version=0, policies=None,
+                        actor=Actor("sasha@example.com"), now=clock.now())  # fmt: skip
     assert "Getting started" not in client.get("/").text
 
 

@@ -170,12 +170,29 @@ def test_the_list_is_searched_filtered_and_sorted(client: FlaskClient, sign_in: 
 def test_each_face_says_what_it_is(client: FlaskClient, sign_in: SignIn, connection: int) -> None:
     sign_in("admin")
     page = client.get(f"/sync/proofs/{proof(connection, 'equal')}").text
-    assert "Equal to the cent, Nov 21, 2026, 3:00" in page.replace("\u202f", " ")
+    assert "Equal to the cent, Nov 21, 2026, 9:00 AM UTC" in page.replace("\u202f", " ")
     page = client.get(f"/sync/proofs/{proof(connection, 'failed', error='Connect again.')}").text
     assert "could not be made" in page and "Connect again." in page
     page = client.get(f"/sync/proofs/{proof(connection, 'running', error='QuickBooks is down.')}").text
-    assert "It will be tried again" in page and "QuickBooks is down." in page
+    assert "It will be tried again" in page and "QuickBooks is down." in page and "The sync is paused" not in page
     assert client.get("/sync/proofs/99999").status_code == 404
+
+
+def test_a_pause_is_told_while_a_proof_runs_and_no_longer(
+    client: FlaskClient, sign_in: SignIn, connection: int
+) -> None:
+    sign_in("admin")
+    client.post(f"/sync/settings/{connection}/pause", data={"kind": "*"})
+    assert "The sync is paused" in client.get(f"/sync/proofs/{proof(connection, 'running')}").text
+    assert "The sync is paused" not in client.get(f"/sync/proofs/{proof(connection, 'equal')}").text
+
+
+def test_what_differs_stands_before_the_figures(client: FlaskClient, sign_in: SignIn, connection: int) -> None:
+    proof_id = proof(connection)
+    line(proof_id)
+    sign_in("admin")
+    page = client.get(f"/sync/proofs/{proof_id}").text
+    assert 0 < page.index("What differs") < page.index("Figures of both sides")
 
 
 def test_a_proof_asked_for_twice_is_one(client: FlaskClient, sign_in: SignIn, connection: int) -> None:
@@ -192,4 +209,4 @@ def test_the_connections_page_says_how_the_last_proof_went(
     proof(connection, "equal")
     proof(connection, "failed")
     page = client.get(f"/integrations/{connection}").text.replace("\u202f", " ")
-    assert "Equal to the cent, Nov 21, 2026, 3:00" in page
+    assert "Equal to the cent, Nov 21, 2026, 9:00 AM UTC" in page

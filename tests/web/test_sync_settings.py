@@ -77,7 +77,7 @@ def test_direction_and_rules_are_saved_and_told_with_who_and_when(client: FlaskC
     assert found.overrides == {"phone": "quickbooks", "email.emptied": "ours"}
     page = client.get(answer.location).text
     assert "Both ways → From QuickBooks only; " in page
-    assert "Phone: the later change wins → QuickBooks always wins" in page
+    assert "Phone: Newest wins → QuickBooks wins" in page
     assert "Version 1" in page
 
 

@@ -48,6 +48,8 @@ class Known:
     """Kinds that do not come in at present, by the sync settings."""
     documents: Counter[str] = field(default_factory=Counter)
     """Customer -> how many of its documents differ."""
+    readable: Counter[str] = field(default_factory=Counter)
+    """The same of kinds that come in at present: only these are mended by reading again."""
 
 
 def named(line: Difference, name: str, account: Account | None) -> Difference:
@@ -151,6 +153,9 @@ def _by_documents(line: Difference, known: Known) -> Told:
     if line.kind not in ("customer", "aging") or not number or line.figure == "facts":
         return None
     told = "one document that differs" if number == 1 else f"{number} documents that differ"
+    if not known.readable[line.customer_id] and (line.kind == "aging" or line.figure == "balance"):
+        kinds = "of a kind whose reading is paused or switched off in the sync settings"
+        return f"It comes of {told}, listed below, {kinds}.", "settings"
     return f"It comes of {told}, listed below.", "read_again"
 
 
@@ -206,8 +211,8 @@ def _moment(moment: datetime | None, known: Known) -> str:
         zone = ZoneInfo("UTC")
     local = moment.astimezone(zone)
     if local.date() == known.now.astimezone(zone).date():
-        return f"at {local:%H:%M}"
-    return f"on {local.day} {local:%b %Y} at {local:%H:%M}"
+        return f"at {local:%H:%M %Z}"
+    return f"on {local.day} {local:%b %Y} at {local:%H:%M %Z}"
 
 
 # --- what is known --------------------------------------------------------------------------------------------
@@ -219,6 +224,7 @@ def _known(books: Books, found: Sequence[Difference], now: datetime) -> Known:
     known.off = frozenset(kind for kind in KINDS if kind in kept and not kept[kind].allows_in)
     documents = {(line.customer_id, line.kind, line.remote_id) for line in found if line.kind in MONEY_KINDS}
     known.documents = Counter(customer for customer, _, _ in documents)
+    known.readable = Counter(customer for customer, kind, _ in documents if kind not in known.off)
     ids = sorted({line.remote_id for line in found if line.remote_id})
     for start in range(0, len(ids), CHUNK):
         _learn(known, books.id, ids[start : start + CHUNK])
