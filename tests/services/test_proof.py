@@ -204,6 +204,9 @@ def test_where_reading_is_switched_off_the_settings_are_the_cause(connection: Co
     made = prove(connection.id)
     line = lines(made)["invoice", body["Id"], "total"]
     assert (line.remedy, "Reading invoices is paused" in line.cause) == ("settings", True)
+    sums = [one for key, one in lines(made).items() if key[0] == "aging" or key[2] == "balance"]
+    assert {one.kind for one in sums} == {"customer", "aging"}
+    assert {one.remedy for one in sums} == {"settings"}, "reading the customer again mends nothing of it"
     assert "count:estimate" not in {one["name"] for one in made.figures}
 
 
