@@ -41,6 +41,6 @@ def csv_response(filename: str, header: Sequence[str], rows: Iterable[Sequence[A
     """A download of these rows; `rows` may be read from the database while it is sent."""
     return Response(
         stream_with_context(csv_lines(header, rows)),
-        mimetype="text/csv; charset=utf-8",
+        mimetype="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{filename}"'},
     )

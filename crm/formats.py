@@ -23,7 +23,8 @@ from babel.numbers import format_currency, format_decimal
 from markupsafe import Markup
 
 LOCALE = "en_US"
-MINUTES = "MMM d, y, h:mm a"
+MINUTES = "MMM d, y, h:mm a z"
+"""With the zone it is told in: pages show times of the company beside UTC."""
 DASH = "–"
 AVATAR_COLOURS = 12
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, current_app, flash, render_template, request
@@ -9,6 +10,7 @@ from flask import Blueprint, current_app, flash, render_template, request
 from crm import clock
 from crm.blueprints.acting import actor
 from crm.db import transaction
+from crm.domain.errors import Invalid
 from crm.exports import csv_response
 from crm.formats import plural
 from crm.queries import deliveries as queries
@@ -21,17 +23,28 @@ blueprint = Blueprint("deliveries", __name__, url_prefix="/sync/deliveries")
 
 HEADER = ("Id", "Received (UTC)", "State", "Form", "Bytes", "Events", "New", "Told before", "Unknown company",
           "Unknown kind", "Read again (UTC)", "Error")  # fmt: skip
+NOTHING: Mapping[str, str] = {}
 COUNTS = ("events", "new", "repeated", "unknown_company", "unknown_kind")
 
 
 @blueprint.get("")
 @requires("connections.manage")
 def index() -> Any:
-    filters, settings = _filters(), current_app.extensions["settings"]
+    return _page()
+
+
+def _page(*, replay: Mapping[str, str] = NOTHING, wrong: Mapping[str, str] = NOTHING) -> Any:
+    """The list. `replay` are days to read again as somebody typed them, `wrong` what is wrong with them."""
+    filters, settings = (DeliveryFilters() if wrong else _filters()), current_app.extensions["settings"]
     kept = {name: getattr(filters, name) for name in ("q", "state", "since", "until", "sort")}
+    found, errors = _read(filters)
     return page(
         "deliveries/index.html",
-        page=queries.page(filters, number=page_number(request.args)),
+        page=found,
+        errors=errors,
+        replay=replay,
+        wrong=wrong,
+        status=422 if errors or wrong else 200,
         filters=filters,
         kept=kept,
         narrowed=any(value for name, value in kept.items() if name != "sort"),
@@ -71,7 +84,10 @@ def show(delivery_id: int) -> Any:
 @requires("connections.manage")
 def ask_replay() -> Any:
     since, until = request.args.get("since", ""), request.args.get("until", "")
-    queries.between(since, until)
+    try:
+        queries.between(since, until)
+    except Invalid as problem:
+        return _page(replay={"since": since, "until": until}, wrong=problem.fields)
     number = queries.number_between(since, until)
     return render_template("deliveries/replay.html", since=since, until=until, number=number)
 
@@ -93,6 +109,14 @@ def replay(delivery_id: int) -> Any:
         replaying.replay([delivery_id], actor(), now=clock.now())
     flash("It will be read again in a moment.", "success")
     return go("deliveries.show", delivery_id=delivery_id)
+
+
+def _read(filters: DeliveryFilters) -> tuple[queries.DeliveryPage, Mapping[str, str]]:
+    """What was found, and what is wrong with the filters."""
+    try:
+        return queries.page(filters, number=page_number(request.args)), NOTHING
+    except Invalid as problem:
+        return queries.NONE, problem.fields
 
 
 def _filters() -> DeliveryFilters:

@@ -51,9 +51,9 @@ BUTTONS = {
     "pending": ("retry", "skip", "drop"), "frozen": ("retry",), "skipped": ("unskip", "drop"), "done": ("undo",),
 }  # fmt: skip
 EMPTY = {
-    "waiting": ("Nothing waits", "Every change was handed to QuickBooks or settled."),
+    "waiting": ("Nothing waits", "No change waits to be handed to QuickBooks."),
     "sending": ("Nothing is on the way", "Changes stand here for a few seconds, until QuickBooks has answered."),
-    "parked": ("Nothing is parked", "Every change could be sent. What QuickBooks refuses stands here with its reason."),
+    "parked": ("Nothing is parked", "What QuickBooks refuses stands here with its reason."),
     "skipped": ("Nothing is skipped", "What you skip stands here, so that it can be put back."),
     "done": ("Nothing was sent yet", "Changes that have arrived in QuickBooks stand here."),
 }
@@ -68,16 +68,20 @@ def _words() -> dict[str, Any]:
 @blueprint.get("")
 @requires("connections.manage")
 def index() -> Any:
-    filters = _filters()
-    causes = queries.causes()
+    counts, causes = queries.tabs(), queries.causes()
+    filters = _filters(counts)
     kept = {name: getattr(filters, name) for name in FILTERS}
+    found, errors = _read(filters)
     return page(
         "outbox/index.html",
-        page=queries.page(filters, number=page_number(request.args)),
+        page=found,
+        errors=errors,
+        status=422 if errors else 200,
         filters=filters,
         kept=kept,
         narrowed=any(kept[name] for name in ("q", "kind", "cause", "trigger", "since", "until")),
-        tabs=_tabs(filters.tab),
+        tabs=_tabs(filters.tab, counts),
+        elsewhere=_elsewhere(filters.tab, counts),
         causes=causes,
         choices={
             "kind": list(RESOURCES.items())[:1],
@@ -92,7 +96,7 @@ def index() -> Any:
 @blueprint.get("/export.csv")
 @requires("connections.manage")
 def export() -> Any:
-    filters = _filters()
+    filters = _filters(queries.tabs())
     queries.check(filters)
     return csv_response("outbox.csv", HEADER, (_cells(row) for row in queries.each(filters)))
 
@@ -186,13 +190,29 @@ def _why_waiting(row: queries.EntryRow) -> str:
     return "It goes out within seconds, unless the sync is paused or something it needs is not there yet."
 
 
-def _filters() -> OutboxFilters:
+def _filters(counts: Mapping[str, int | None]) -> OutboxFilters:
+    """As the address says them; without a tab the first that holds something."""
     values = filters_of(request.args, FILTERS)
-    return OutboxFilters(**values | {"tab": values["tab"] if values["tab"] in TABS else "waiting"})
+    tab = values["tab"] if "tab" in request.args and values["tab"] in TABS else outbox_words.first_tab(counts)
+    return OutboxFilters(**values | {"tab": tab})
 
 
-def _tabs(now: str) -> list[tuple[str, str, bool, int | None]]:
-    counts = queries.tabs()
+def _read(filters: OutboxFilters) -> tuple[queries.EntryPage, Mapping[str, str]]:
+    """What was found, and what is wrong with the filters."""
+    try:
+        return queries.page(filters, number=page_number(request.args)), NOTHING
+    except Invalid as problem:
+        return queries.NONE, problem.fields
+
+
+def _elsewhere(now: str, counts: Mapping[str, int | None]) -> tuple[str, str]:
+    """What needs somebody in another tab, in a sentence, and where it stands; both empty where nothing does."""
+    for tab, sentence in outbox_words.needing(now, counts):
+        return sentence, url_for("outbox.index", tab=tab)
+    return "", ""
+
+
+def _tabs(now: str, counts: Mapping[str, int | None]) -> list[tuple[str, str, bool, int | None]]:
     return [(words, url_for("outbox.index", tab=tab), tab == now, counts[tab]) for tab, (words, _) in TABS.items()]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, request
 
 from crm.domain import log_filters
+from crm.domain.errors import Invalid
 from crm.domain.runs import RESOURCES
 from crm.exports import csv_response
 from crm.queries import sync_log as queries
@@ -25,8 +27,14 @@ HEADER = ("Id", "At (UTC)", "Company", "Level", "Event", "Direction", "Trigger",
 @requires("connections.manage")
 def index() -> Any:
     filters = log_filters.read(request.args)
-    found = queries.page(filters, before=log_filters.number(request.args.get("before", "")))
-    return page("sync_log/index.html", found=found, filters=filters, choices=_choices(), words=WORDS)
+    errors: Mapping[str, str] = {}
+    try:
+        queries.check(filters)
+        found = queries.page(filters, before=log_filters.number(request.args.get("before", "")))
+    except Invalid as problem:
+        found, errors = queries.NONE, problem.fields
+    return page("sync_log/index.html", found=found, filters=filters, choices=_choices(), words=WORDS, errors=errors,
+                status=422 if errors else 200)  # fmt: skip
 
 
 @blueprint.get("/export.csv")

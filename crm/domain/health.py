@@ -46,7 +46,7 @@ class Signs:
     parked: int = 0
     conflicts: int = 0
     plans: int = 0
-    """Plans that are ready to be approved."""
+    """Plans that are ready to be approved and would write something."""
     swept_at: datetime | None = None
     """When the last change sweep that succeeded began."""
     sweep_minutes: int = 15

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+
+from crm.domain.errors import Invalid
 
 DIRECTIONS = (("in", "From QuickBooks"), ("out", "To QuickBooks"))
 LEVELS = (("info", "Information"), ("warning", "Warning"), ("error", "Error"))
@@ -54,6 +56,31 @@ def number(text: str) -> int | None:
     if not text:
         return None
     return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+
+
+def days(since: str, until: str) -> tuple[date | None, date | None]:
+    """The first and the last day of a range, None where nothing is said.
+
+    Raises Invalid for a date that is none, and for a range that ends before it begins.
+    """
+    first, last = (day(name, text) for name, text in (("since", since), ("until", until)))
+    if first is not None and last is not None and last < first:
+        raise Invalid({"until": "The range ends before it begins. Exchange the two days."})
+    return first, last
+
+
+def known(name: str, value: str, words: Collection[str]) -> None:
+    """Raises Invalid for a word that no line can have, so that nobody takes it for “none of these”."""
+    if value and value not in words:
+        raise Invalid({name: f"There is no “{value}” to choose. Choose one of the list, or leave it out."})
+
+
+def day(name: str, text: str) -> date | None:
+    """None where nothing is said. Raises Invalid, naming the field, for a date that is none."""
+    found = day_of(text) if text else None
+    if text and found is None:
+        raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
+    return found
 
 
 def day_of(text: str) -> date | None:

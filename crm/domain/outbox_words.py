@@ -13,6 +13,15 @@ TABS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Tab -> its word and the states in it."""
 
+OPENED = ("waiting", "sending", "parked", "skipped")
+"""Tabs in the order in which the first that holds something is opened."""
+
+STANDING: dict[str, tuple[str, str]] = {
+    "parked": ("is parked and needs you", "are parked and need you"),
+    "skipped": ("is skipped", "are skipped"),
+}
+"""Tab of what does not go out by itself -> what is said of one and of many."""
+
 STATES: dict[str, tuple[str, str]] = {
     "pending": ("Waiting", "info"),
     "frozen": ("On the way", "info"),
@@ -48,6 +57,17 @@ BEHIND: dict[str, tuple[str, str]] = {
     "credit_memo": ("credit memo", "credit memos"),
     "estimate": ("quote", "quotes"),
 }
+
+
+def first_tab(counts: Mapping[str, int | None]) -> str:
+    """The tab that a page without one opens on: the first that holds something."""
+    return next((tab for tab in OPENED if counts.get(tab)), OPENED[0])
+
+
+def needing(tab: str, counts: Mapping[str, int | None]) -> list[tuple[str, str]]:
+    """(tab, sentence) of the other tabs that hold what does not go out by itself: `3 are skipped.`"""
+    found = [(other, counts.get(other) or 0, words) for other, words in STANDING.items() if other != tab]
+    return [(other, f"{number:,} {words[number != 1]}.") for other, number, words in found if number]
 
 
 def behind(counts: Mapping[str, int]) -> str:

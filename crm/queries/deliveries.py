@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 
 from crm.db import db
 from crm.domain.errors import Invalid, NotFound
-from crm.domain.log_filters import LARGEST_ID, day_of
+from crm.domain.log_filters import LARGEST_ID, days, known
 from crm.models import Connection, Contact, Delivery, InboxEvent, Sweep
 
 SIZE = 50
 EVENTS = 200
 """Events of one delivery that are shown; a delivery holds a hundred at most as a rule."""
 MOST = 10_000
-STATES = {"received": "Received", "split": "Read", "unreadable": "Not readable"}
+STATES = {"received": "Received", "split": "Understood", "unreadable": "Not readable"}
 COLUMNS = (Delivery.id, Delivery.provider, Delivery.received_at, Delivery.state, Delivery.size, Delivery.form,
            Delivery.counts, Delivery.error, Delivery.replayed_at)  # fmt: skip
 SORTS: Mapping[str, Any] = {"received": Delivery.id, "size": Delivery.size, "state": Delivery.state}
@@ -64,6 +64,10 @@ class DeliveryPage:
     more: bool
 
 
+NONE = DeliveryPage([], 1, SIZE, 0, False)
+"""What stands on the page where the filters cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventRow:
     event: InboxEvent
@@ -82,7 +86,7 @@ class Silence:
 
 
 def page(filters: DeliveryFilters, *, number: int = 1) -> DeliveryPage:
-    """One page, the newest first. Raises Invalid for a date that is none."""
+    """One page, the newest first. Raises Invalid for filters that cannot be read."""
     where = _where(filters)
     counted = select(Delivery.id).where(*where).limit(MOST + 1)
     total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
@@ -99,7 +103,7 @@ def each(filters: DeliveryFilters) -> Iterator[DeliveryRow]:
 
 
 def check(filters: DeliveryFilters) -> None:
-    """Raises Invalid for a date that is none; a download says so before it begins."""
+    """Raises Invalid for filters that cannot be read; a download says so before it begins."""
     _where(filters)
 
 
@@ -145,28 +149,23 @@ def between(since: str, until: str) -> tuple[datetime, datetime]:
     for name, text in (("since", since), ("until", until)):
         if not text:
             raise Invalid({name: "Say from which day and up to which day, as in 2026-11-21."})
-    first, last = (_midnight(name, text) for name, text in (("since", since), ("until", until)))
-    if last < first:
-        raise Invalid({"until": "The range ends before it begins. Exchange the two days."})
-    return first, last + timedelta(days=1) - timedelta(microseconds=1)
+    first, last = days(since, until)
+    assert first is not None and last is not None
+    return _midnight(first), _midnight(last) + timedelta(days=1) - timedelta(microseconds=1)
 
 
-def _midnight(name: str, text: str) -> datetime:
-    day = day_of(text)
-    if day is None:
-        raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
+def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _where(filters: DeliveryFilters) -> list[Any]:
-    found: list[Any] = []
-    if filters.state:
-        found.append(Delivery.state == filters.state)
-    for name, text in (("since", filters.since), ("until", filters.until)):
-        if text:
-            moment = _midnight(name, text)
-            found.append(Delivery.received_at >= moment if name == "since"
-                         else Delivery.received_at < moment + timedelta(days=1))  # fmt: skip
+    known("state", filters.state, STATES)
+    found: list[Any] = [Delivery.state == filters.state] if filters.state else []
+    first, last = days(filters.since, filters.until)
+    if first is not None:
+        found.append(Delivery.received_at >= _midnight(first))
+    if last is not None:
+        found.append(Delivery.received_at < _midnight(last) + timedelta(days=1))
     if filters.q.strip():
         named = select(InboxEvent.delivery_id).where(
             InboxEvent.remote_id == filters.q.strip(), InboxEvent.delivery_id.is_not(None)

@@ -16,6 +16,8 @@ from crm.db import db
 from crm.domain import health
 from crm.domain.budget import Forecast
 from crm.domain.directions import DIRECTIONS, EVERYTHING, SWEEP_MINUTES
+from crm.domain.plans import WRITES
+from crm.domain.proof import MONEY_KINDS
 from crm.domain.runs import LIVE, RESOURCES
 from crm.models import (
     CallCount,
@@ -27,6 +29,7 @@ from crm.models import (
     OutboxEntry,
     OutboxNeed,
     Plan,
+    PlanLine,
     Proof,
     Sweep,
     SyncRun,
@@ -66,6 +69,7 @@ class Standing:
     """Kind -> events not settled yet."""
     conflicts: int = 0
     plans: int = 0
+    """Ready to be approved, with a line at least that would write something."""
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """`*` and every kind."""
     sweep: Sweep | None = None
@@ -85,6 +89,16 @@ class Standing:
     @property
     def paused(self) -> bool:
         return self.settings[EVERYTHING].paused
+
+    @property
+    def imported(self) -> bool:
+        """Whether its customers were read completely at least once: from then on changes can be asked for."""
+        return "customer" in self.read_at
+
+    @property
+    def provable(self) -> bool:
+        """Whether everything that a proof compares was read completely at least once."""
+        return all(self.read_at.get(kind) for kind in ("customer", *MONEY_KINDS))
 
     def pile(self, *states: str, kind: str = "") -> Pile:
         return sum((pile for (of, state), pile in self.piles.items() if state in states and kind in ("", of)), Pile())
@@ -169,9 +183,11 @@ def _count_in(found: Mapping[int, Standing]) -> None:
 
 def _asked(found: Mapping[int, Standing]) -> None:
     """What waits for a person: conflicts, plans, notices."""
-    for name, model, state in (("conflicts", Conflict, "open"), ("plans", Plan, "ready")):
+    writes = exists().where(PlanLine.plan_id == Plan.id, PlanLine.action.in_(WRITES))
+    for name, model, where in (("conflicts", Conflict, Conflict.state == "open"),
+                               ("plans", Plan, (Plan.state == "ready") & writes)):  # fmt: skip
         of: Any = model
-        query = select(of.connection_id, func.count()).where(of.connection_id.in_(found), of.state == state)
+        query = select(of.connection_id, func.count()).where(of.connection_id.in_(found), where)
         for id_, number in db.session.execute(query.group_by(of.connection_id)):
             setattr(found[id_], name, number)
     notices = select(Notice).where(Notice.connection_id.in_(found), Notice.settled_at.is_(None))
@@ -206,7 +222,7 @@ def _signs(standing: Standing, calls: Forecast) -> health.Signs:
     sweep, arriving = standing.sweep, standing.arriving
     return health.Signs(
         state=standing.state, reason=standing.state_reason, trouble=standing.last_error, read_only=standing.read_only,
-        paused=standing.paused, imported="customer" in standing.read_at, run_live=standing.run_id is not None,
+        paused=standing.paused, imported=standing.imported, run_live=standing.run_id is not None,
         waiting=waiting.number, oldest_waiting=waiting.oldest, incoming=arriving.number,
         oldest_incoming=arriving.oldest, parked=standing.pile("parked").number, conflicts=standing.conflicts,
         plans=standing.plans, swept_at=sweep.swept_at if sweep else None,
@@ -223,6 +239,8 @@ class KindRow:
     kind: str
     title: str
     setting: Setting
+    imported: bool
+    """Whether all of it was read at least once."""
     last_in: datetime | None
     last_out: datetime | None
     waiting: Pile
@@ -244,8 +262,9 @@ def kinds(standing: Standing) -> Sequence[KindRow]:
     """What the dashboard tells per kind, in the order kinds are done."""
     return [
         KindRow(
-            kind, title, standing.settings[kind], _last_in(standing, kind), _last_out(standing.id, kind),
-            standing.pile("pending", "frozen", kind=kind), standing.incoming.get(kind, Pile()),
+            kind, title, standing.settings[kind], kind in standing.read_at, _last_in(standing, kind),
+            _last_out(standing.id, kind), standing.pile("pending", "frozen", kind=kind),
+            standing.incoming.get(kind, Pile()),
             standing.pile("parked", kind=kind), standing.pile("skipped", kind=kind).number,
         )
         for kind, title in RESOURCES.items()

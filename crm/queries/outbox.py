@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from crm.db import db
 from crm.domain.contacts import search_terms
-from crm.domain.errors import Invalid, NotFound
-from crm.domain.log_filters import LARGEST_ID, day_of
+from crm.domain.errors import NotFound
+from crm.domain.log_filters import LARGEST_ID, days
 from crm.domain.outbox_words import TABS
 from crm.domain.refusals import REFUSALS
 from crm.models import Connection, Contact, Link, OutboxEntry, SyncLogEntry
@@ -73,6 +73,10 @@ class EntryPage:
     """Whether there are more than `total`."""
 
 
+NONE = EntryPage([], 1, SIZE, 0, more=False)
+"""What stands on the page where the filters cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Entries of one company that are parked for one reason."""
@@ -86,7 +90,7 @@ class Cause:
 
 
 def page(filters: OutboxFilters, *, number: int = 1) -> EntryPage:
-    """One page. Raises Invalid for a date that is none."""
+    """One page. Raises Invalid for filters that cannot be read."""
     query = _found(filters)
     counted = query.with_only_columns(OutboxEntry.id, maintain_column_froms=True).limit(MOST + 1)
     total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
@@ -101,7 +105,7 @@ def each(filters: OutboxFilters) -> Iterator[EntryRow]:
 
 
 def check(filters: OutboxFilters) -> None:
-    """Raises Invalid for a date that is none; a download says so before it begins."""
+    """Raises Invalid for filters that cannot be read; a download says so before it begins."""
     _dates(filters)
 
 
@@ -156,14 +160,20 @@ def address_there(entry: OutboxEntry) -> str:
 
 def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
     """What the sync log says of its way out, newest first."""
-    if entry.kind != "customer":
-        return []
-    where = [SyncLogEntry.contact_id == entry.local_id, SyncLogEntry.connection_id == entry.connection_id,
-             SyncLogEntry.direction == "out", SyncLogEntry.at >= entry.created_at]  # fmt: skip
+    where = [SyncLogEntry.connection_id == entry.connection_id, SyncLogEntry.direction == "out",
+             SyncLogEntry.at >= entry.created_at]  # fmt: skip
     if entry.settled_at is not None:
         where.append(SyncLogEntry.at <= entry.settled_at + timedelta(seconds=1))
-    query = select(SyncLogEntry).where(*where).order_by(SyncLogEntry.id.desc()).limit(limit)
-    return [line for line in db.session.scalars(query) if line.details.get("entry_id", entry.id) == entry.id]
+    # Two questions, since each has its index; refusals of older versions name the entry and no contact.
+    ways = [(SyncLogEntry.level != "info", SyncLogEntry.contact_id.is_(None),
+             SyncLogEntry.details["entry_id"].as_integer() == entry.id)]  # fmt: skip
+    if entry.kind == "customer":
+        ways.append((SyncLogEntry.contact_id == entry.local_id,))
+    found: list[SyncLogEntry] = []
+    for way in ways:
+        query = select(SyncLogEntry).where(*where, *way).order_by(SyncLogEntry.id.desc()).limit(limit)
+        found += [line for line in db.session.scalars(query) if line.details.get("entry_id", entry.id) == entry.id]
+    return sorted(found, key=lambda line: -line.id)[:limit]
 
 
 def others_of(entry: OutboxEntry, *, limit: int = 5) -> Sequence[OutboxEntry]:
@@ -224,16 +234,17 @@ def _saying(text: str) -> ColumnElement[bool]:
 
 
 def _dates(filters: OutboxFilters) -> list[ColumnElement[bool]]:
+    first, last = days(filters.since, filters.until)
     found: list[ColumnElement[bool]] = []
-    for name, text in (("since", filters.since), ("until", filters.until)):
-        day = day_of(text) if text else None
-        if text and day is None:
-            raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
-        if day is not None:
-            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            found.append(OutboxEntry.created_at >= moment if name == "since"
-                         else OutboxEntry.created_at < moment + timedelta(days=1))  # fmt: skip
+    if first is not None:
+        found.append(OutboxEntry.created_at >= _midnight(first))
+    if last is not None:
+        found.append(OutboxEntry.created_at < _midnight(last) + timedelta(days=1))
     return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _sorted(query: Any, filters: OutboxFilters) -> Any:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 
 from crm.db import db
 from crm.domain.contacts import search_terms
-from crm.domain.errors import Invalid, NotFound
-from crm.domain.log_filters import LogFilters, day_of
+from crm.domain.errors import NotFound
+from crm.domain.log_filters import DIRECTIONS, LEVELS, LogFilters, day, days, known
 from crm.models import Connection, Contact, OutboxEntry, SyncLogEntry
 from crm.queries import contact_search
 
@@ -43,6 +43,10 @@ class LogPage:
     """Whether older lines were not looked through."""
 
 
+NONE = LogPage([], None, bounded=False)
+"""What stands on the page where the filters cannot be read."""
+
+
 def page(filters: LogFilters, *, before: int | None = None, size: int = SIZE) -> LogPage:
     """Lines that fit, newest first, with an id below `before`. Raises Invalid for a date that is none."""
     conditions, bounded = _conditions(filters)
@@ -62,8 +66,10 @@ def each(filters: LogFilters) -> Iterator[LogRow]:
 
 
 def check(filters: LogFilters) -> None:
-    """Raises Invalid for a date that is none; a download says so before it begins."""
-    _dates(filters)
+    """Raises Invalid for filters that cannot be read or fit nothing; a page and a download say so first."""
+    days(filters.since, filters.until)
+    for name, choices in (("direction", DIRECTIONS), ("level", LEVELS)):
+        known(name, getattr(filters, name), dict(choices))
 
 
 def one(entry_id: int) -> LogRow:
@@ -150,19 +156,17 @@ def _conditions(filters: LogFilters) -> tuple[list[ColumnElement[bool]], bool]:
 
 
 def _dates(filters: LogFilters) -> list[ColumnElement[bool]]:
+    first, last = day("since", filters.since), day("until", filters.until)
     found: list[ColumnElement[bool]] = []
-    if filters.since:
-        found.append(SyncLogEntry.at >= _midnight("since", filters.since))
-    if filters.until:
-        found.append(SyncLogEntry.at < _midnight("until", filters.until) + timedelta(days=1))
+    if first is not None:
+        found.append(SyncLogEntry.at >= _midnight(first))
+    if last is not None:
+        found.append(SyncLogEntry.at < _midnight(last) + timedelta(days=1))
     return found
 
 
-def _midnight(name: str, text: str) -> datetime:
-    day = day_of(text)
-    if day is None:
-        raise Invalid({name: f"“{text}” is not a date. Write it as 2026-11-21."})
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def _midnight(at: date) -> datetime:
+    return datetime(at.year, at.month, at.day, tzinfo=UTC)
 
 
 def _traced(text: str) -> list[ColumnElement[bool]]:

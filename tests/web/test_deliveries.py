@@ -46,6 +46,24 @@ def test_deliveries_are_filtered_sorted_and_downloaded(client: FlaskClient, sign
     assert client.get("/sync/deliveries/export.csv?since=x").status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [("?since=abc", "“abc” is not a date."), ("?since=2026-11-21&until=2026-11-20", "ends before it begins"),
+     ("?state=zzz", "There is no “zzz”"), ("/replay?since=2026-11-21&until=2026-11-20", "ends before it begins"),
+     ("/replay?since=2026-11-21", "up to which day")],
+)  # fmt: skip
+def test_what_is_asked_wrongly_is_said_on_the_page(client: FlaskClient, sign_in, query: str, says: str) -> None:
+    sign_in("admin")
+    company()
+    for _ in range(2):
+        answer = client.get(f"/sync/deliveries{query}")
+        assert answer.status_code == 422 and says in answer.text
+        assert 'class="tab"' in answer.text and 'class="error"' in answer.text
+        if "2026" in query:
+            assert 'value="2026-11-21"' in answer.text
+        delivery()
+
+
 def test_one_delivery_shows_what_each_event_caused_and_hides_the_company(client: FlaskClient, sign_in) -> None:
     sign_in("admin")
     books, amy = company(), contact("Amy Fox")

@@ -19,6 +19,7 @@ from crm.models import (
     Notice,
     OutboxNeed,
     Plan,
+    PlanLine,
     Proof,
     Sweep,
     SyncRun,
@@ -37,6 +38,13 @@ def light_on(client: FlaskClient) -> str:
 def proof(connection_id: int, state: str) -> int:
     return add(Proof(connection_id=connection_id, trigger="schedule", state=state, available_at=clock.now(),
                      created_at=ago(hours=8), finished_at=ago(hours=8)))  # fmt: skip
+
+
+def plan(connection_id: int, *actions: str) -> None:
+    id_ = add(Plan(connection_id=connection_id, purpose="push", state="ready", available_at=clock.now(),
+                   created_at=clock.now()))  # fmt: skip
+    for action in actions:
+        add(PlanLine(plan_id=id_, kind="customer", local_id=1, action=action))
 
 
 def test_without_a_company_the_page_leads_to_connecting_one(client: FlaskClient, sign_in) -> None:
@@ -68,8 +76,7 @@ def test_a_company_in_step_says_so_in_words(client: FlaskClient, sign_in) -> Non
          "warn: Catching up", "from QuickBooks is being read"),
         (lambda id_: add(Conflict(connection_id=id_, kind="customer", local_id=contact(), remote_id="1", field="phone",
                                   opened_at=clock.now())), "warn: Something waits for you", "changed on both sides"),
-        (lambda id_: add(Plan(connection_id=id_, purpose="push", state="ready", available_at=clock.now(),
-                              created_at=clock.now())), "warn: Something waits for you", "1 plan is ready"),
+        (lambda id_: plan(id_, "update"), "warn: Something waits for you", "1 plan is ready"),
         (lambda id_: proof(id_, "different"), "warn: Something waits for you", "found differences"),
         (lambda id_: add(SyncRun(connection_id=id_, trigger="person", state="running", created_at=clock.now())),
          "warn: Catching up", "An import is under way."),
@@ -86,6 +93,37 @@ def test_every_sign_is_counted_and_turns_the_light(client: FlaskClient, sign_in,
     make(books)
     assert light_on(client) == light
     assert says in client.get("/sync").text
+
+
+def test_a_plan_in_which_nothing_can_be_approved_turns_no_light(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    books = company()
+    sweep(books)
+    plan(books)
+    plan(books, "refuse", "skip", "link")
+    assert light_on(client) == "ok: In step"
+    plan(books, "refuse", "create")
+    assert "1 plan is ready" in client.get("/sync").text
+
+
+def test_what_cannot_work_before_the_first_import_is_not_offered(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    books = company(read_at={})
+    sweep(books)
+    page = client.get("/sync").text
+    assert f"/sync/{books}/sweep" not in page and f"/sync/{books}/prove" not in page
+    assert "come with the first import" in page and "not imported yet" in page
+    assert "Behind by" in page and ">nothing<" not in page
+    with transaction() as session:
+        session.get_one(Connection, books).read_at = {"customer": clock.now().isoformat()}
+    page = client.get("/sync").text
+    assert f"/sync/{books}/sweep" in page and f"/sync/{books}/prove" not in page
+    assert "“Prove now” comes once" in page and ">nothing<" in page
+    with transaction() as session:
+        kinds = ("customer", "invoice", "payment", "credit_memo")
+        session.get_one(Connection, books).read_at = dict.fromkeys(kinds, clock.now().isoformat())
+    page = client.get("/sync").text
+    assert f"/sync/{books}/prove" in page and "“Prove now” comes" not in page
 
 
 def test_what_waits_for_something_else_of_ours_does_not_stop_the_light(client: FlaskClient, sign_in) -> None:

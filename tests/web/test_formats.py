@@ -51,10 +51,11 @@ def test_distance_in_time_is_told_in_one_unit(gone: timedelta, text: str) -> Non
 
 def test_a_time_is_written_in_the_readers_zone_and_carries_the_instant() -> None:
     shown = formats.datetime_local(NOON, "America/New_York")
-    assert "7:00" in shown and 'datetime="2026-11-21T12:00:00+00:00"' in shown
+    assert "EST</time>" in shown and "7:00" in shown and 'datetime="2026-11-21T12:00:00+00:00"' in shown
 
 
 def test_a_zone_nobody_knows_falls_back_to_utc() -> None:
+    assert "UTC</time>" in formats.datetime_local(NOON)
     assert "12:00" in formats.datetime_local(NOON, "Mars/Olympus")
 
 

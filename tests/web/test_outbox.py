@@ -177,8 +177,53 @@ def test_empty_lists_say_what_belongs_there(client: FlaskClient, sign_in) -> Non
     assert "Nothing has to leave yet" in client.get("/sync/outbox").text
     entry(company(), contact(), "done", settled_at=clock.now())
     assert "Nothing waits" in client.get("/sync/outbox").text
+    assert "Look at it" not in client.get("/sync/outbox").text
     assert "Nothing found" in client.get("/sync/outbox?q=nobody").text
     assert "Nothing is parked" in client.get("/sync/outbox?tab=parked").text
+
+
+def test_the_page_opens_on_what_there_is_and_an_empty_tab_names_what_is_stuck_elsewhere(
+    client: FlaskClient, sign_in
+) -> None:
+    sign_in("admin")
+    books = company()
+    skipped = entry(books, contact("Sue"), "skipped")
+    assert ids_on(client) == ids_on(client, "?tab=zzz") == [skipped]
+    stuck = [parked(books, contact(f"Amy {n}")) for n in range(2)]
+    assert ids_on(client) == stuck
+    assert len(client.get("/sync/outbox/export.csv").text.strip().splitlines()) == 3
+    page = client.get("/sync/outbox?tab=waiting").text
+    assert "2 are parked and need you." in page and "Look at it" in page and "settled" not in page
+    waiting = entry(books, contact("Wim"))
+    assert ids_on(client) == [waiting]
+
+
+def test_every_try_of_an_entry_stands_in_its_history(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    books, amy = company(), contact("Amy Fox")
+    id_ = parked(books, amy, attempts=2, created_at=ago(hours=3))
+    page = client.get(f"/sync/outbox/{id_}").text
+    assert "it has not been tried" not in page and "It was tried 2 times." in page
+    about = {"direction": "out", "level": "error", "details": {"entry_id": id_}}
+    unnamed = line(books, "Refused once.", **about)
+    named = line(books, "Refused twice.", contact_id=amy, **about)
+    line(books, "Of another.", **about | {"details": {"entry_id": id_ + 1}})
+    page = client.get(f"/sync/outbox/{id_}").text
+    assert re.findall(r'href="/sync/log/(\d+)"', page) == [str(named), str(unnamed)]
+    assert "It was tried" not in page
+    fresh = entry(books, contact("Ben"))
+    assert "it has not been tried" in client.get(f"/sync/outbox/{fresh}").text
+
+
+def test_days_in_the_wrong_order_or_that_are_none_are_said_beside_their_field(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    parked(company(), contact())
+    for query, says in (("since=abc", "“abc” is not a date."),
+                        ("since=2026-11-21&until=2026-11-20", "ends before it begins")):  # fmt: skip
+        answer = client.get(f"/sync/outbox?{query}")
+        assert answer.status_code == 422 and says in answer.text, query
+        assert "Nothing was looked for" in answer.text and 'class="error"' in answer.text
+        assert "Sync" in answer.text and 'class="tab"' in answer.text
 
 
 @pytest.mark.parametrize("role", ["rep", "bookkeeper"])

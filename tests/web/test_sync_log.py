@@ -43,6 +43,23 @@ def test_the_log_is_filtered_by_everything_it_keeps(client: FlaskClient, sign_in
     assert len(csv) == 2 and "6240" in csv[1] and "1-abc" in csv[1]
 
 
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [("since=abc", "“abc” is not a date."), ("since=2026-11-21&until=2026-11-20", "ends before it begins"),
+     ("level=zzz", "There is no “zzz”"), ("direction=up", "There is no “up”")],
+)  # fmt: skip
+def test_a_filter_that_cannot_be_read_is_said_beside_its_field(
+    client: FlaskClient, sign_in, query: str, says: str
+) -> None:
+    sign_in("admin")
+    line(company())
+    answer = client.get(f"/sync/log?{query}")
+    assert answer.status_code == 422 and says in answer.text
+    assert "Nothing was looked for" in answer.text and 'class="error"' in answer.text
+    assert client.get(f"/sync/log/export.csv?{query}").status_code == 422
+    assert client.get("/sync/log/export.csv").headers["Content-Type"] == "text/csv; charset=utf-8"
+
+
 def test_pages_go_by_the_last_line_seen_and_hold_each_line_once(client: FlaskClient, sign_in) -> None:
     sign_in("admin")
     books = company()

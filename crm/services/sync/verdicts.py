@@ -19,6 +19,7 @@ from crm.db import changed
 from crm.domain.delivery import LONGEST_DELAY
 from crm.models import OutboxEntry, PlanLine
 from crm.providers.accounting.base import Draft
+from crm.services.sync.kinds import OUTGOING
 from crm.services.sync.outbox import STRONGER, TASK, WAITING
 from crm.services.sync.work import Batch
 
@@ -182,7 +183,12 @@ def log_out(
     contact_id: int | None = None,
     details: dict[str, Any] | None = None,
 ) -> None:
-    """A line of the sync log. Of what was sent it names the fields, never what stood in them."""
+    """A line of the sync log. Of what was sent it names the fields, never what stood in them.
+
+    `contact_id` is looked up where it is not given.
+    """
+    if contact_id is None and entry.kind in OUTGOING:
+        contact_id = OUTGOING[entry.kind].contact_ids(batch.session, [entry.local_id]).get(entry.local_id)
     request = {"operation": entry.operation, "fields": sorted(entry.body or {}), "key": entry.request_key,
                "item": entry.batch_item}  # fmt: skip
     batch.log(
