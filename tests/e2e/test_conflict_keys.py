@@ -67,3 +67,28 @@ def test_on_a_phone_the_sides_stand_below_each_other(tab: Any, emptied: dict[str
     boxes = [tab.get_by_role("region", name=name).bounding_box() for name in ("Before", "Here", "QuickBooks")]
     assert [box["x"] for box in boxes] == [boxes[0]["x"]] * 3
     assert boxes[0]["y"] < boxes[1]["y"] < boxes[2]["y"]
+
+
+INSIDE = """() => [...document.querySelectorAll('.thirds .btn')].map(button => {
+  const card = button.closest('.card'), inner = parseFloat(getComputedStyle(card).paddingRight)
+  return card.getBoundingClientRect().right - inner - button.getBoundingClientRect().right })"""
+CUT = """() => [...document.querySelectorAll('td > select.input')].filter(select => {
+  const free = document.createElement('select'); free.className = 'input'; free.style.width = 'auto'
+  free.append(...[...select.options].map(option => option.cloneNode(true))); document.body.append(free)
+  const wanted = free.getBoundingClientRect().width; free.remove()
+  return select.getBoundingClientRect().width < wanted - 1 }).length"""
+
+
+def test_on_a_small_desk_no_button_touches_its_card_and_no_choice_is_cut(
+    tab: Any,
+    emptied: dict[str, int],  # noqa: F811
+) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.goto(f"/sync/conflicts/{emptied['Amy Fox']}")
+    rooms = tab.evaluate(INSIDE)
+    assert len(rooms) == 2 and min(rooms) >= 0
+    tab.goto("/sync/settings")
+    assert tab.locator("td > select.input").count() > 10 and tab.evaluate(CUT) == 0
+    for width in (1280, 360):
+        tab.set_viewport_size({"width": width, "height": 800})
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
