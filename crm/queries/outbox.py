@@ -165,8 +165,10 @@ def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
     if entry.settled_at is not None:
         where.append(SyncLogEntry.at <= entry.settled_at + timedelta(seconds=1))
     # Two questions, since each has its index; refusals of older versions name the entry and no contact.
-    ways = [(SyncLogEntry.level != "info", SyncLogEntry.contact_id.is_(None),
-             SyncLogEntry.details["entry_id"].as_integer() == entry.id)]  # fmt: skip
+    ways: list[tuple[ColumnElement[bool], ...]] = [
+        (SyncLogEntry.level != "info", SyncLogEntry.contact_id.is_(None),
+         SyncLogEntry.details["entry_id"].as_integer() == entry.id),
+    ]  # fmt: skip
     if entry.kind == "customer":
         ways.append((SyncLogEntry.contact_id == entry.local_id,))
     found: list[SyncLogEntry] = []

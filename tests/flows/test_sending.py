@@ -346,6 +346,8 @@ def test_a_record_that_changes_each_time_is_parked_in_the_end(imported: Connecti
 
     sync.send(imported.id, open_books=busy)
     assert (only().state, only().cause, only().rounds) == ("parked", "stale", 3)
+    told = db.session.scalars(select(SyncLogEntry).where(SyncLogEntry.level != "info", SyncLogEntry.direction == "out"))
+    assert {line.contact_id for line in told} == {only().local_id}, "every try is told at its contact"
 
 
 def test_an_edit_meanwhile_takes_over_what_could_not_be_sent(imported: Connection, sandbox: Served) -> None:
