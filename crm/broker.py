@@ -20,11 +20,11 @@ URL = "folder://"
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: Any, message: Any, **kwargs: Any) -> None:
+    def _put(self, queue: Any, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # kombu disagrees with itself
         folder = Path(self.data_folder_out)
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}"
         half = folder / f"{name}.half"  # no queue looks at this name
-        half.write_bytes(str_to_bytes(dumps(message)))
+        half.write_bytes(str_to_bytes(dumps(payload)))
         os.replace(half, folder / f"{name}.{queue}.msg")
 
 
