@@ -178,6 +178,12 @@ def changed(statement: UpdateBase) -> int:
     return cast("CursorResult[Any]", result).rowcount
 
 
+def refuse_open_transaction() -> None:
+    """Called before anything slow, such as a remote call: raises RuntimeError inside of `transaction()`."""
+    if _writing.get():
+        raise RuntimeError("transaction() is already open; nothing slow may happen inside one")
+
+
 def end_reading() -> None:
     """Let go of the read transaction before something slow (a remote call): no lock, no old snapshot is held."""
     if not _writing.get():

@@ -44,7 +44,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dic
     """Variables of a throw-away installation; child processes of a test can be started with them too."""
     return {
         "ENV_FILE": os.devnull,
-        "SECRET_KEY": "only for tests, not a secret",
+        "SECRET_KEY": f"only for tests, not a secret {worker_id}",  # what stands in a shared Redis is named by it
         "TOKEN_ENCRYPTION_KEYS": encryption.new_key(),
         "INSTANCE_DIR": str(tmp_path_factory.mktemp("instance")),
         "DATABASE_URL": fresh_database(os.environ.get("TEST_DATABASE_URL", ""), worker_id),

@@ -20,7 +20,7 @@ from sqlalchemy import or_, select, update
 
 from crm import bell, config
 from crm.config import Settings
-from crm.db import changed, db, end_reading, transaction
+from crm.db import changed, db, end_reading, refuse_open_transaction, transaction
 from crm.domain.connections import CONNECTED, DISCONNECTED, NEEDS_RECONNECT, PAUSED
 from crm.domain.errors import (
     AccessExpired,
@@ -120,6 +120,7 @@ class Books:
         return self._ask(lambda books: books.push(drafts, key=key))
 
     def _ask(self, question: Callable[[Accounting], T]) -> T:
+        refuse_open_transaction()
         access, renewed_at = grants.access(self._id, clock=self._clock), None
         while True:
             try:
