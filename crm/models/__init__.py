@@ -24,16 +24,56 @@ from crm.models.contacts import (
     contact_tags,
 )
 from crm.models.inbox import Delivery, InboxEvent, Sweep
+from crm.models.insight import CustomerValue, Forecast, InsightResult, PaymentExpectation
+from crm.models.jobs import Job, JobRun
+from crm.models.matching import (
+    AutomationHold,
+    ContactMerge,
+    Duplicate,
+    HouseholdMember,
+    MatchDecision,
+    MatchRun,
+    MatchSettings,
+    OpenMatch,
+)
 from crm.models.outbox import OutboxEntry, OutboxNeed
 from crm.models.people import ApiKey, AuditEntry, SignInAttempt, User
 from crm.models.plans import Plan, PlanLine
+from crm.models.products import Item, PriceChange, Product
 from crm.models.proofs import Proof, ProofLine
+from crm.models.purchases import Bill, BillPayment, Vendor
+from crm.models.sales import (
+    Attachment,
+    PublicLink,
+    Receipt,
+    ReceiptPart,
+    SalesDocument,
+    SalesEvent,
+    SalesLine,
+    SalesSettings,
+    SalesVersion,
+)
+from crm.models.segments import (
+    ContactChange,
+    ContactConsent,
+    ContactPlace,
+    RfmScore,
+    Segment,
+    SegmentChange,
+    SegmentMember,
+    SegmentVersion,
+)
 from crm.models.sync import CallSlot, Link, SyncLogEntry, SyncRun, SyncSettings
 
 __all__ = [
-    "ApiKey", "AuditEntry", "CallCount", "CallSlot", "Conflict", "Connection", "Contact", "ContactImport",
-    "ContactImportRow", "ContactPoint", "Customer", "Delivery", "Document", "IdentityKey", "InboxEvent", "Link",
-    "ListEntry", "Match", "MoneyFacts", "Note", "Notice", "OAuthState", "OutboxEntry", "OutboxNeed", "Payment",
-    "PaymentApplication", "Plan", "PlanLine", "Proof", "ProofLine", "SavedView", "SignInAttempt", "Sweep",
-    "SyncLogEntry", "SyncRun", "SyncSettings", "Tag", "TimelineEntry", "User", "contact_tags",
+    "ApiKey", "Attachment", "AuditEntry", "AutomationHold", "Bill", "BillPayment", "CallCount", "CallSlot",
+    "Conflict", "Connection", "Contact", "ContactChange", "ContactConsent", "ContactImport", "ContactImportRow",
+    "ContactMerge", "ContactPlace", "ContactPoint", "Customer", "CustomerValue", "Delivery", "Document", "Duplicate",
+    "Forecast", "HouseholdMember", "IdentityKey", "InboxEvent", "InsightResult", "Item", "Job", "JobRun", "Link",
+    "ListEntry", "Match", "MatchDecision", "MatchRun", "MatchSettings", "MoneyFacts", "Note", "Notice", "OAuthState",
+    "OpenMatch", "OutboxEntry", "OutboxNeed", "Payment", "PaymentApplication", "PaymentExpectation", "Plan",
+    "PlanLine", "PriceChange", "Product", "Proof", "ProofLine", "PublicLink", "Receipt", "ReceiptPart", "RfmScore",
+    "SalesDocument", "SalesEvent", "SalesLine", "SalesSettings", "SalesVersion", "SavedView", "Segment",
+    "SegmentChange", "SegmentMember", "SegmentVersion", "SignInAttempt", "Sweep", "SyncLogEntry", "SyncRun",
+    "SyncSettings", "Tag", "TimelineEntry", "User", "Vendor", "contact_tags",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import JSON, Date, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Date, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm.db import Base, Money, UtcDateTime
@@ -27,6 +27,7 @@ class Customer(Base):
         UniqueConstraint("connection_id", "remote_id"),
         Index("ix_customers_contact", "contact_id"),
         Index("ix_customers_match_state", "connection_id", "match_state", "id"),
+        Index("ix_customers_waiting", "match_state", "balance_with_jobs"),
         Index("ix_customers_parent", "connection_id", "parent_remote_id"),
     )
 
@@ -58,7 +59,8 @@ class Customer(Base):
     gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When it was found deleted in the books (or merged into another one there); the row and its link stay."""
     match_state: Mapped[str] = mapped_column(String(20), default="new")
-    """`new` (not looked at yet), `linked`, `review`, `job` (belongs to its parent's contact) or `ignored`."""
+    """`new` (not looked at yet), `planned` (held by the plan of an import), `linked`, `review`, `job` (belongs to its
+    parent's contact) or `ignored`."""
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id", ondelete="SET NULL"))
     """The contact it is shown at: the linked one, for jobs the one of the root."""
 
@@ -66,7 +68,8 @@ class Customer(Base):
 
 
 class ListEntry(Base):
-    """A term, customer type, payment method, account, tax code or tax rate: names other rows point to."""
+    """A term, customer type, payment method, account, tax code or tax rate: names other rows point to; or an employee,
+    of whom the name alone is kept."""
 
     __tablename__ = "list_entries"
     __table_args__ = (UniqueConstraint("connection_id", "kind", "remote_id"),)
@@ -89,6 +92,7 @@ class Document(Base):
         UniqueConstraint("connection_id", "kind", "remote_id"),
         Index("ix_documents_contact", "contact_id", "kind", "date"),
         Index("ix_documents_customer", "connection_id", "customer_remote_id", "kind"),
+        Index("ix_documents_date", "kind", "gone_at", "date", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -126,6 +130,7 @@ class Payment(Base):
         UniqueConstraint("connection_id", "remote_id"),
         Index("ix_payments_contact", "contact_id", "date"),
         Index("ix_payments_customer", "connection_id", "customer_remote_id"),
+        Index("ix_payments_date", "gone_at", "void", "date", "currency", "total", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -227,6 +232,9 @@ class Match(Base):
         UniqueConstraint("customer_id", "contact_id"),
         Index("ix_matches_contact", "contact_id"),
         Index("ix_matches_state", "connection_id", "state", "score"),
+        # Of these alone, so that it leads nobody astray who asks for the proposals of a customer.
+        Index("ix_matches_rejected", "decided_at", "id", sqlite_where=text("state = 'rejected'"),
+              postgresql_where=text("state = 'rejected'")),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

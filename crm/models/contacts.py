@@ -30,6 +30,7 @@ class Contact(Base):
         Index("ix_contacts_link_state", "link_state", "archived_at", "sort_name", "id"),
         Index("ix_contacts_last_activity", "archived_at", "last_activity_at", "id"),
         Index("ix_contacts_created", "archived_at", "created_at", "id"),
+        Index("ix_contacts_place", "region", "city", "postal_code"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

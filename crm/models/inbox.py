@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -106,8 +107,9 @@ class Sweep(Base):
     """When the last one that succeeded began."""
     lists_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the kinds that no change feed tells of were last read."""
-    counts: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
-    """Of the last one: calls, changes, changed, unchanged, echo, gone; `missed` = changes no webhook had told of."""
+    counts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Of the last one: calls, changes, changed, unchanged, echo, gone; `missed` = changes no webhook had told of. And
+    `turns`, where kinds have intervals of their own (`services/sync/sweep/turns`)."""
     error: Mapped[str] = mapped_column(Text, default="")
     webhook_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the last webhook of this company arrived."""

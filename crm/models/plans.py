@@ -22,10 +22,13 @@ class Plan(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
     purpose: Mapped[str] = mapped_column(String(20))
-    """`first` (opens the connection for writing), `push` (what differs now), or `undo`."""
+    """`first` (opens the connection for writing), `push` (what differs now), `import` (what an import would change
+    here) or `undo`."""
     scope: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """What it is about: `contact_ids`, `plan_id` or `entry_id` of an undo; without these everything. Also `agreeing`,
-    the money of what agrees already, and `opened`: approving it opened the connection for writing."""
+    the open balances of contacts that agree already, `linked`, kind -> how many do, and `opened`: approving it opened
+    the connection for writing. Of an import: `run_id`, and `lifetime`, action -> total sales so far of those
+    customers."""
     state: Mapped[str] = mapped_column(String(20))
     """`making`, `ready`, `carrying_out`, `done`, `discarded` or `failed`."""
     cursor: Mapped[str] = mapped_column(String(60), default="")
@@ -63,7 +66,7 @@ class PlanLine(Base):
     remote_id: Mapped[str] = mapped_column(String(40), default="")
     name: Mapped[str] = mapped_column(String(500), default="")
     action: Mapped[str] = mapped_column(String(20))
-    """`create`, `link`, `update`, `deactivate`, `reactivate`, `skip` or `refuse`."""
+    """A key of `domain/plans.ACTIONS`."""
     changes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     """Shared field -> [what stands there, what would], as people read them."""
     reason: Mapped[str] = mapped_column(Text, default="")
@@ -78,7 +81,7 @@ class PlanLine(Base):
     """Empty, then `waiting`, `done`, `nothing` (both sides agreed by then), `parked`, `left` or `undone`."""
     outcome_text: Mapped[str] = mapped_column(Text, default="")
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    """The record there before it was done; None for a create."""
+    """The record there before it was done; None for a create. Of an import's plan `lifetime`, the customer's sales."""
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The record there afterwards."""
 

@@ -125,9 +125,10 @@ class SyncSettings(Base):
     policies: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     """Shared field -> policy (domain/policies.POLICIES), where it differs from the default."""
     custom_fields: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
-    """The books' custom field -> field of ours. Empty so far: contacts have no fields of their own making."""
+    """The books' custom field -> what fills it (`domain/custom_fields.SOURCES`); those typed are left out."""
     interval_minutes: Mapped[int | None] = mapped_column()
-    """Of `*` only: the change sweep's interval; None is the usual one. `sweeps` holds what counts."""
+    """How often changes are asked for. Of `*`: None is the usual one, `sweeps` holds what counts. Of a kind: None is
+    that of `*`."""
     changed_by: Mapped[str] = mapped_column(String(254), default="")
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
