@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from crm.domain.errors import ProviderError
-from crm.domain.records import CompanyRecord, Record, Refusal
+from crm.domain.records import CompanyPreferences, CompanyRecord, Record, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Spec:
     """How far back `changes` looks; beyond it only a full scan tells."""
     name_kinds: tuple[str, ...] = ()
     """Kinds that share one namespace of display names."""
+    find_kinds: tuple[str, ...] = ()
+    """Kinds that `find` looks up by name or number: those of `name_kinds` and others."""
+    recent_kinds: tuple[str, ...] = ()
+    """Kinds that `recent` looks up."""
+    send_kinds: tuple[str, ...] = ()
+    """Kinds that the provider e-mails."""
+    pdf_kinds: tuple[str, ...] = ()
+    """Kinds that the provider prints."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -210,7 +218,7 @@ class Accounting(Protocol):
 
     def company(self) -> CompanyRecord: ...
 
-    def preferences(self) -> Mapping[str, Any]: ...
+    def preferences(self) -> CompanyPreferences: ...
 
     def count(self, kind: str) -> int: ...
 
@@ -227,8 +235,26 @@ class Accounting(Protocol):
         ...
 
     def find(self, kind: str, names: Sequence[str]) -> Page:
-        """Records that bear one of these display names, in any case, inactive ones included (also under the name they
-        had before). `kind` is one of `spec.name_kinds`."""
+        """Records that bear one of these names, in any case, inactive ones included (also under the name they had
+        before); items by their SKU as well, documents by their number, payments by their reference. Items are found by
+        the name within their category. `kind` is one of `spec.find_kinds`."""
+        ...
+
+    def recent(self, kind: str, party_id: str, since: datetime) -> Page:
+        """Documents of one customer (bills: of one vendor) that were created since the moment. Whoever lost the answer
+        to a create finds here by its content whether it is there. `kind` is one of `spec.recent_kinds`."""
+        ...
+
+    def send(self, kind: str, remote_id: str, *, to: str, key: str) -> Record:
+        """Have the provider e-mail a document, and the document as it stands then. `to` empty: to its own address.
+
+        Sent once. `OutcomeUnknown` when it may have gone out: the same again with the same `key` mails nothing twice
+        where the provider remembers keys; a person should look before that. `kind` is one of `spec.send_kinds`.
+        """
+        ...
+
+    def pdf(self, kind: str, remote_id: str) -> bytes:
+        """The document as the provider prints it. `kind` is one of `spec.pdf_kinds`."""
         ...
 
     def receivables(self, as_of: date) -> Sequence[Receivable]:
@@ -248,9 +274,11 @@ class Accounting(Protocol):
 Body = Callable[..., dict[str, Any]]
 """(kind, operation, record, *, fields, current) -> the vendor's body of a write, as plain JSON.
 
-Pure. `record` is the object as it should be; `fields` names the shared fields that are sent by an update (all others
-are left alone there); `current` is the record as it stands there, None for a create: its id and version go into the
-body. Raises `InvalidValue` for what cannot be said in the vendor's words.
+Pure. `record` is the object as it should be; `fields` names what an update changes (all else is left alone there, and
+what is empty is cleared): of a customer the shared fields, of other kinds the fields of the record. Of those kinds no
+`fields` means all that the record says; nothing is cleared then. Lines are always the complete list; a line with the
+id of one that stands there keeps what is not ours of it. `current` is the record as it stands there, None for a create:
+its id and version go into the body. Raises `InvalidValue` for what cannot be said in the vendor's words.
 """
 
 

@@ -12,6 +12,7 @@ from crm.domain.errors import (
     AccessExpired,
     Cause,
     DuplicateName,
+    DuplicateNumber,
     Gone,
     InvalidValue,
     MissingReference,
@@ -35,11 +36,13 @@ TABLE: dict[str, tuple[type[ProviderError], str]] = {
     "grant-over": (NeedsReconnect, f"The folder's owner ended the permission, it ran out, or it was used up. {_AGAIN}"),
     "who-are-you": (WrongKeys, "The folder does not know these keys. Check the client id and secret in its keys.json."),
     "torn": (Unavailable, "A file of the folder cannot be read just now. It will be tried again later."),
-    "name-taken": (DuplicateName, "The name is already used by a customer in the folder. Link to that customer, or "
-                                  "choose another name."),
+    "name-taken": (DuplicateName, "The name is already used in the folder. Link to that record, or choose another "
+                                  "name."),
     "outdated": (Stale, "The record was changed in the folder meanwhile."),
     "not-here": (Gone, "The record is not in the folder (any more)."),
     "no-parent": (MissingReference, "The parent of this customer is not in the folder."),
+    "no-customer": (MissingReference, "The customer of this document is not in the folder."),
+    "number-taken": (DuplicateNumber, "The document number is already used in the folder. Choose another number."),
     "bad-value": (InvalidValue, "The folder does not accept a value."),
     "in-use": (Rejected, "Documents of the folder name this record, so it is not deleted. Archive it instead."),
     "key-reused": (UnexpectedAnswer, "The same key came with another draft. This is a fault of Tradebook."),

@@ -1,7 +1,7 @@
 """One company's books in a folder: what is in the files, what the figures come to, and what may be written.
 
     company.json                 who it is
-    customers/cus_k3x9.json      one record per file, named by its id; invoices/, credits/, receipts/ likewise
+    customers/cus_k3x9.json      one record per file, named by its id; wares/, offers/, invoices/ ... likewise
     removed/inv_7fq2.json        what was deleted, and when
     answers/<digest>.json        what became of a draft, so that its repetition does nothing
     begun.json                   a write under way; whoever writes next finishes it first
@@ -31,10 +31,10 @@ from crm.providers.accounting.ledgerfile.errors import Says
 #: Our kind -> (folder, beginning of its ids).
 DRAWERS = {
     "customer": ("customers", "cus"), "invoice": ("invoices", "inv"), "credit_memo": ("credits", "cre"),
-    "payment": ("receipts", "rec"),
+    "payment": ("receipts", "rec"), "item": ("wares", "war"), "estimate": ("offers", "off"),
 }  # fmt: skip
 OWNER = {"invoice": "for", "credit_memo": "for", "payment": "from"}
-"""The field of a document that names its customer."""
+"""The field of a document that names its customer, of those that count as money. An offer names it by `for` too."""
 ID = re.compile(r"[a-z]{3}_[a-z0-9]{4,24}")
 LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
 LONGEST_LABEL = 120
@@ -164,16 +164,19 @@ class Ledger:
             raise Says("no-parent", about=str(paper["under"]))
 
     def check_free(self, remote_id: str) -> None:
-        """No document and no customer names this customer. Raises Says."""
-        for kind, field in {**OWNER, "customer": "under"}.items():
-            if any((self.raw(kind, one) or {}).get(field) == remote_id for one in self.ids(kind)):
+        """No document and no customer names this record. Raises Says."""
+        for kind, field in {**OWNER, "customer": "under", "estimate": "for"}.items():
+            papers = (self.raw(kind, one) or {} for one in self.ids(kind))
+            if any(remote_id in (paper.get(field), *_shared(paper)) for paper in papers):
                 raise Says("in-use", about=remote_id)
 
-    def bearers(self, labels: list[str]) -> list[str]:
-        """Ids of the customers that bear one of these names, in any case."""
-        wanted = {label.strip().casefold() for label in labels}
-        found = ((one, self.raw("customer", one) or {}) for one in self.ids("customer"))
-        return [one for one, paper in found if str(paper.get("label", "")).strip().casefold() in wanted]
+    def bearers(self, labels: list[str], *, kind: str = "customer", names: tuple[str, ...] = ("label",)) -> list[str]:
+        """Ids of those that bear one of these names in one of these fields, in any case."""
+        wanted = {label.strip().casefold() for label in labels} - {""}
+        found = ((one, self.raw(kind, one) or {}) for one in self.ids(kind))
+        return [
+            one for one, paper in found if wanted & {str(paper.get(name) or "").strip().casefold() for name in names}
+        ]
 
     def _begin(self, deed: Paper) -> None:
         files.write(self.folder / "begun.json", json.dumps(deed).encode())
@@ -195,6 +198,11 @@ class Ledger:
 
     def _path(self, kind: str, remote_id: str) -> Path:
         return self.folder / DRAWERS[kind][0] / f"{remote_id}.json"
+
+
+def _shared(paper: Paper) -> list[str]:
+    """Ids of the documents it was applied to."""
+    return [str(share.get("to")) for share in paper.get("shares") or ()]
 
 
 class Money:

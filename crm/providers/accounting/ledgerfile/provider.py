@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from crm.domain.errors import ProviderError, RateLimited, Unavailable
 from crm.domain.money import bucket
-from crm.domain.records import CompanyRecord, Record, Refusal
+from crm.domain.records import CompanyPreferences, CompanyRecord, Record, Refusal
 from crm.providers.accounting.base import (
     Admit,
     CallInfo,
@@ -31,7 +31,7 @@ from crm.providers.accounting.base import (
     Tombstone,
     unlimited,
 )
-from crm.providers.accounting.ledgerfile import mapper
+from crm.providers.accounting.ledgerfile import mapper, rules
 from crm.providers.accounting.ledgerfile.errors import Says, error_from
 from crm.providers.accounting.ledgerfile.ledger import DRAWERS, OWNER, Ledger, Money, Paper, digest, root_of, stamp
 from crm.providers.accounting.ledgerfile.oauth import check_pass
@@ -42,6 +42,12 @@ PAGE_SIZE = 200
 CHANGES_MOST = 500
 REPEAT = 2
 BUCKETS = ("current", "1-30", "31-60", "61-90", "over-90")
+#: Where names and numbers stand that are looked up.
+NAMED_BY = {
+    "customer": ("label",), "item": ("label", "code"),
+    **dict.fromkeys(("estimate", "invoice", "credit_memo", "payment"), ("no",)),
+}  # fmt: skip
+PARTIES = {**OWNER, "estimate": "for"}
 SPEC = Spec(
     name="ledgerfile",
     title="Folder of JSON files",
@@ -52,6 +58,8 @@ SPEC = Spec(
     change_kinds=tuple(DRAWERS),
     changes_days=365,
     name_kinds=("customer",),
+    find_kinds=tuple(NAMED_BY),
+    recent_kinds=tuple(PARTIES),
 )
 
 
@@ -73,9 +81,9 @@ class Ledgerfile:
     def company(self) -> CompanyRecord:
         return mapper.to_company(self._read("company", self._ledger.company))
 
-    def preferences(self) -> Mapping[str, Any]:
+    def preferences(self) -> CompanyPreferences:
         paper = self._read("preferences", self._ledger.company)
-        return {"home_currency": paper.get("money"), "extra": paper}
+        return CompanyPreferences(home_currency=str(paper.get("money") or ""), sales_tax=False, extra=paper)
 
     def count(self, kind: str) -> int:
         _known(kind)
@@ -117,9 +125,29 @@ class Ledgerfile:
         return self._read("changes", look)
 
     def find(self, kind: str, names: Sequence[str]) -> Page:
-        if kind not in SPEC.name_kinds:
-            raise ValueError(f"names of {kind!r} cannot be looked up; those of {', '.join(SPEC.name_kinds)} can")
-        return self._read("find", lambda: self._page(kind, self._ledger.bearers(list(names))))
+        if kind not in SPEC.find_kinds:
+            raise ValueError(f"names of {kind!r} cannot be looked up; those of {', '.join(SPEC.find_kinds)} can")
+        wanted = list(names)
+        return self._read(
+            "find", lambda: self._page(kind, self._ledger.bearers(wanted, kind=kind, names=NAMED_BY[kind]))
+        )
+
+    def recent(self, kind: str, party_id: str, since: datetime) -> Page:
+        if kind not in SPEC.recent_kinds:
+            raise ValueError(f"{kind!r} belongs to nobody; what does is {', '.join(SPEC.recent_kinds)}")
+
+        def look() -> Page:
+            papers = ((one, self._ledger.raw(kind, one) or {}) for one in self._ledger.ids(kind))
+            mine = ((one, paper) for one, paper in papers if paper.get(PARTIES[kind]) == party_id)
+            return self._page(kind, [one for one, paper in mine if str(paper.get("made", "")) >= stamp(since)])
+
+        return self._read("recent", look)
+
+    def send(self, kind: str, remote_id: str, *, to: str, key: str) -> Record:
+        raise ValueError("a folder e-mails nothing")
+
+    def pdf(self, kind: str, remote_id: str) -> bytes:
+        raise ValueError("a folder prints nothing")
 
     def receivables(self, as_of: date) -> Sequence[Receivable]:
         return self._read("receivables", lambda: self._receivables(as_of))
@@ -232,7 +260,8 @@ class Ledgerfile:
             self._ledger.check_free(remote_id)
             self._ledger.drop(draft.kind, remote_id, key=kept, said=said)
         else:
-            self._ledger.check_customer(remote_id, paper)
+            paper = rules.completed(self._ledger, draft.kind, paper)
+            rules.check(self._ledger, draft.kind, remote_id, paper)
             self._ledger.put(draft.kind, remote_id, paper, key=kept, said=said)
         return remote_id
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from crm.providers.accounting.base import Notification, Parsed
-from crm.providers.accounting.ledgerfile.mapper import KINDS_BY_BEGINNING
+from crm.providers.accounting.ledgerfile.papers import KINDS_BY_BEGINNING
 
 SEAL = "x-ledger-seal"
 #: Its word -> ours.

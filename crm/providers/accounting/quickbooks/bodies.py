@@ -1,14 +1,14 @@
 """Bodies of writes: what is sent to create, change or end an object, as plain JSON that can be kept until then.
 
-`body` is the port's `Body`. A create sends the whole record; a customer's update only the shared fields it is asked
-for (sparse: what is not named stays), each nested object whole, since QuickBooks replaces those. A field is cleared by
-an empty text in its usual place; that QuickBooks takes this for every field is not documented, so the answer says
-what became of it. Exact numbers are kept as `{"$number": "12.50"}`; `exact_json` makes numbers of them on the way out.
+`body` is the port's `Body`; customers are made here, all else in `writing`. A create sends the whole record; a
+customer's update only the shared fields it is asked for (sparse: what is not named stays), each nested object whole,
+since QuickBooks replaces those. A field is cleared by an empty text in its usual place; that QuickBooks takes this for
+every field is not documented, so the answer says what became of it. Exact numbers are kept as `{"$number": "12.50"}`;
+`exact_json` makes numbers of them on the way out.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
@@ -18,23 +18,22 @@ from typing import Any
 import orjson
 
 from crm.domain.errors import InvalidValue
+from crm.domain.preflight import NOT_TAKEN, legible
 from crm.domain.records import Address, CustomerRecord, Origin, Record
 from crm.providers.accounting.quickbooks import mapper
 from crm.providers.accounting.quickbooks.fields import ADDRESS
+from crm.providers.accounting.quickbooks.writing import create_body, update_body
 
 NUMBER = "$number"
-PUSH_KINDS = ("customer", "item", "estimate", "invoice", "payment", "credit_memo")
-_SENDABLE: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "customer": mapper.to_customer_body, "item": mapper.to_item_body, "estimate": mapper.to_estimate_body,
-    "invoice": mapper.to_invoice_body, "payment": mapper.to_payment_body, "credit_memo": mapper.to_credit_memo_body,
-}  # fmt: skip
-NAMES = ("DisplayName", "GivenName", "MiddleName", "FamilyName", "CompanyName", "Title", "Suffix")
+NAME_KINDS = ("customer", "vendor", "item")
+DOCUMENT_KINDS = ("estimate", "invoice", "payment", "credit_memo", "bill")
+PUSH_KINDS = (*NAME_KINDS, *DOCUMENT_KINDS)
+NAMES = ("DisplayName", "Name", "GivenName", "MiddleName", "FamilyName", "CompanyName", "Title", "Suffix")
 #: Shared field -> QuickBooks' object and the part that holds the text.
 _INSIDE = {
     "phone": ("PrimaryPhone", "FreeFormNumber", "primary"), "mobile": ("Mobile", "FreeFormNumber", "mobile"),
     "other": ("AlternatePhone", "FreeFormNumber", "alternate"), "fax": ("Fax", "FreeFormNumber", "fax"),
 }  # fmt: skip
-_NOT_TAKEN = re.compile("[\U00010000-\U0010ffff][\u200d\ufe0e\ufe0f]*|\ufe0f")
 _LINES = ("line1", "line2", "line3", "line4", "line5")
 
 
@@ -52,19 +51,21 @@ def body(
     if operation != "create" and current is None:
         raise ValueError(f"{operation} needs the record as it stands there")
     made = _MAKERS[operation](kind, record, fields, current)
-    for name in NAMES:
-        if isinstance(made.get(name), str):
-            made[name] = legible(made[name])
+    made = {name: legible(value) if name in NAMES and isinstance(value, str) else value for name, value in made.items()}
     if kind == "customer" and not made.get("DisplayName", "" if operation == "create" else "left as it is"):
         raise InvalidValue("The name is empty, and QuickBooks needs one. Give the contact a name.")
-    plain = _plain(made)
+    plain = _plain(made if kind == "customer" else _told(made))
     assert isinstance(plain, dict)
     return plain
 
 
-def legible(name: str) -> str:
-    """A name without what QuickBooks fails on or loses: emoji and other characters of four bytes, tabs, line ends."""
-    return " ".join(_NOT_TAKEN.sub("", name).split())
+def _told(value: Any) -> Any:
+    """All texts without the characters that QuickBooks fails on or loses."""
+    if isinstance(value, str):
+        return NOT_TAKEN.sub("", value)
+    if isinstance(value, Mapping):
+        return {name: _told(inner) for name, inner in value.items()}
+    return [_told(inner) for inner in value] if isinstance(value, list) else value
 
 
 def exact_json(value: Any) -> bytes:
@@ -76,12 +77,14 @@ def exact_json(value: Any) -> bytes:
 
 
 def _create(kind: str, record: Any, fields: Collection[str], current: Any) -> dict[str, Any]:
-    return _SENDABLE[kind](replace(record, origin=Origin("")))
+    if kind != "customer":
+        return create_body(kind, record)
+    return mapper.to_sent_body(kind, replace(record, origin=Origin("")))
 
 
 def _update(kind: str, record: Any, fields: Collection[str], current: Any) -> dict[str, Any]:
     if kind != "customer":
-        return _SENDABLE[kind](replace(record, origin=current.origin)) | _address_of(current)
+        return update_body(kind, record, fields, current)
     changed = _address_of(current)
     for field in fields:
         changed |= _FIELDS[field](record, current)
@@ -95,7 +98,7 @@ def _deactivate(kind: str, record: Any, fields: Collection[str], current: Any) -
 def _reactivate(kind: str, record: Any, fields: Collection[str], current: Any) -> dict[str, Any]:
     """With the name it shall have: whether QuickBooks takes its own suffix off again is not documented."""
     said = record or current
-    name = {"DisplayName": said.display_name} if kind == "customer" else {"Name": said.name}
+    name = {"Name": said.name} if kind == "item" else {"DisplayName": said.display_name}
     return {**_address_of(current), "Active": True, **name}
 
 

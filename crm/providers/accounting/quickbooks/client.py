@@ -44,7 +44,7 @@ class Client:
 
     def read(self, entity: str, remote_id: str = "") -> Mapping[str, Any]:
         """One object by id; Preferences have none. Raises `Gone` for a deleted transaction."""
-        path = entity.lower() + (f"/{quote(remote_id, safe='')}" if remote_id else "")
+        path = _path(entity, remote_id) if remote_id else entity.lower()
         body = self._call("read", "GET", path)
         found = body.get(entity)
         if not isinstance(found, Mapping):
@@ -72,23 +72,33 @@ class Client:
 
     def batch(self, content: bytes, *, key: str) -> http.Answer:
         """The answer to a batch of writes, sent once. Raises `OutcomeUnknown` when it may have been carried out."""
+        return self._write("batch", "batch", {"requestid": key}, content, "application/json", "BatchItemResponse")
+
+    def send(self, entity: str, remote_id: str, *, to: str, key: str) -> Mapping[str, Any]:
+        """E-mail a document, once; the document. Raises `OutcomeUnknown` when it may have gone out."""
+        params = {"requestid": key, **({"sendTo": to} if to else {})}
+        answer = self._write(
+            "send", f"{_path(entity, remote_id)}/send", params, b"", "application/octet-stream", entity
+        )
+        found: Mapping[str, Any] = parsed(answer.content)[entity]
+        return found
+
+    def pdf(self, entity: str, remote_id: str) -> bytes:
+        """A document as it is printed. Raises what the answer says where it is no PDF."""
         attempts: list[http.Attempt] = []
         error: ProviderError | None = None
+        options = self._options("pdf", {}, None, "", attempts)
+        options["headers"] = {"Accept": "application/pdf"}
         try:
-            answer = http.write(
-                SERVICE,
-                "POST",
-                f"{self._base}/batch",
-                **self._options("batch", {"requestid": key}, content, "application/json", attempts),
-            )
-            if answer.status != 200 or not _is_batch(parsed(answer.content)):
-                error = write_error(answer, secrets=self._secrets)
+            answer = http.read(SERVICE, "GET", f"{self._base}/{_path(entity, remote_id)}/pdf", repeat=REPEAT, **options)
+            if answer.status != 200 or not answer.content.startswith(b"%PDF"):
+                error = error_from(answer, secrets=self._secrets)
         except ProviderError as failed:
             error = failed
-        self._report("batch", attempts, error, metered=False)
+        self._report("pdf", attempts, error, metered=True)
         if error:
             raise error
-        return answer
+        return answer.content
 
     def _query(self, statement: str) -> Mapping[str, Any]:
         answer = self._call("query", "POST", "query", data=statement.encode(), content_type="application/text")
@@ -96,6 +106,24 @@ class Client:
         if not isinstance(found, Mapping):
             raise UnexpectedAnswer("QuickBooks answered a query without a result.")
         return found
+
+    def _write(
+        self, operation: str, path: str, params: Mapping[str, str], content: bytes, content_type: str, holds: str
+    ) -> http.Answer:
+        """One write, sent once; its answer holds a member of that name."""
+        attempts: list[http.Attempt] = []
+        error: ProviderError | None = None
+        try:
+            options = self._options(operation, params, content, content_type, attempts)
+            answer = http.write(SERVICE, "POST", f"{self._base}/{path}", **options)
+            if answer.status != 200 or not _holds(parsed(answer.content), holds):
+                error = write_error(answer, secrets=self._secrets)
+        except ProviderError as failed:
+            error = failed
+        self._report(operation, attempts, error, metered=False)
+        if error:
+            raise error
+        return answer
 
     def _call(
         self,
@@ -168,8 +196,13 @@ class Client:
             self._on_call(CallInfo(operation, counts, attempt.status, attempt.trace_id, attempt.duration_ms, failure))
 
 
-def _is_batch(body: Any) -> bool:
-    return isinstance(body, Mapping) and isinstance(body.get("BatchItemResponse"), list)
+def _holds(body: Any, name: str) -> bool:
+    kind = list if name == "BatchItemResponse" else Mapping
+    return isinstance(body, Mapping) and isinstance(body.get(name), kind)
+
+
+def _path(entity: str, remote_id: str) -> str:
+    return f"{entity.lower()}/{quote(remote_id, safe='')}"
 
 
 def secrets_of(realm_id: str, access_token: str) -> tuple[str, ...]:

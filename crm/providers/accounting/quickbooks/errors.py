@@ -91,7 +91,8 @@ TABLE: dict[int, tuple[type[ProviderError], str]] = {
     6520: (InvalidValue, "The item counts stock and needs a quantity."),
     6530: (InvalidValue, "A text looks like a card number. Remove it."),
     # refusals of the books
-    800: (Rejected, "Other records depend on this one, so QuickBooks does not delete it. Void it instead."),
+    800: (Rejected, "Other records depend on this one, so QuickBooks does not delete it. Remove those first, or void "
+                    "it instead."),
     5020: _OFF, 5030: _OFF,
     6000: (Rejected, "QuickBooks refused this for a rule of the books."),
     **dict.fromkeys((6020, 6030, 6040, 6041, 6050), (Rejected, "QuickBooks did not take the file.")),
@@ -103,10 +104,11 @@ TABLE: dict[int, tuple[type[ProviderError], str]] = {
     6220: (Rejected, "The record has an open balance. Settle it first."),
     6270: (Rejected, "The date lies before the item's stock was first counted."),
     6280: (Rejected, "The customer has unbilled charges. Bill or remove them first."),
-    6450: (Rejected, "The document is settled and cannot be voided."),
+    6450: (Rejected, "The document is paid or settled and cannot be voided. Take the payment off it first."),
     6460: (Rejected, "The deposit differs from the card amount."),
     6480: (Rejected, "The document is matched to a bank transaction and cannot be deleted."),
-    6540: (Rejected, "The payment is part of a bank deposit. Remove it from the deposit in QuickBooks first."),
+    6540: (Rejected, "The money is part of a bank deposit, so it can neither be changed nor deleted. Remove it from "
+                     "the deposit in QuickBooks first."),
     # our faults
     **dict.fromkeys((500, 1040, 1050, 2000, 2010, 2130, 2600, 4000, 4001, 5000), (UnexpectedAnswer, _OURS)),
     4002: (UnexpectedAnswer, "QuickBooks could not process the query, perhaps because of a damaged record there."),

@@ -7,7 +7,7 @@ puts ours over it. Only the mapper uses them. A value of the wrong type raises `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -96,6 +96,22 @@ class Reader:
         self._close(name, inner)
         return Address(**ours) if any(ours.values()) else None
 
+    def moment_inside(self, name: str, part: str) -> datetime | None:
+        inner = self._open(name)
+        if inner is None:
+            return None
+        value = _moment(inner, part, name)
+        self._close(name, inner)
+        return value
+
+    def taken(self, name: str) -> Reader | None:
+        """A reader of the object at `name`; what it leaves goes back by `put_back`."""
+        inner = self._open(name)
+        return None if inner is None else Reader(inner)
+
+    def put_back(self, name: str, inner: Reader) -> None:
+        self._close(name, inner.rest)
+
     def rows(self, name: str) -> list[Mapping[str, Any]]:
         """A list of objects; an empty one stays in the rest, so that it is still told from none."""
         value = self.rest.get(name)
@@ -112,7 +128,7 @@ class Reader:
         inner = self._open("MetaData")
         if inner is None:
             return Origin(remote_id, self.text("SyncToken"))
-        created, updated = _moment(inner, "CreateTime"), _moment(inner, "LastUpdatedTime")
+        created, updated = (_moment(inner, part, "MetaData") for part in ("CreateTime", "LastUpdatedTime"))
         self._close("MetaData", inner)
         return Origin(remote_id, self.text("SyncToken"), created, updated)
 
@@ -139,8 +155,8 @@ class Writer:
         if origin is not None:
             self.put("Id", origin.remote_id)
             self.put("SyncToken", origin.version)
-            self.put_moment("CreateTime", origin.created_at)
-            self.put_moment("LastUpdatedTime", origin.updated_at)
+            self.put_moment("MetaData", "CreateTime", origin.created_at)
+            self.put_moment("MetaData", "LastUpdatedTime", origin.updated_at)
 
     def put(self, name: str, value: Any) -> None:
         """An empty text or None leaves the field out."""
@@ -161,9 +177,41 @@ class Writer:
             for part, ours in ADDRESS.items():
                 self.put_inside(name, part, getattr(address, ours))
 
-    def put_moment(self, part: str, moment: datetime | None) -> None:
+    def put_moment(self, name: str, part: str, moment: datetime | None) -> None:
         if moment is not None:
-            self.put_inside("MetaData", part, moment.isoformat())
+            self.put_inside(name, part, moment.isoformat())
+
+
+Field = tuple[str, str, str]
+"""Ours, theirs, and how it is read: the name of a method of `Reader`; `inside` and `moment_inside` have theirs as
+`BillEmail.Address`."""
+
+
+def read_fields(body: Reader, table: Sequence[Field]) -> dict[str, Any]:
+    """What the body says of these; what it does not say is left to the record's own defaults."""
+    read = {}
+    for ours, theirs, how in table:
+        name, _, part = theirs.partition(".")
+        if name in body.rest:
+            value = getattr(body, how)(name, part) if part else getattr(body, how)(name)
+            if value is not None:
+                read[ours] = value
+    return read
+
+
+def write_fields(body: Writer, record: Any, table: Sequence[Field]) -> None:
+    for ours, theirs, how in table:
+        name, _, part = theirs.partition(".")
+        value = getattr(record, ours)
+        if part and how == "moment_inside":
+            body.put_moment(name, part, value)
+        elif part:
+            body.put_inside(name, part, value)
+        else:
+            _PUT.get(how, Writer.put)(body, name, value)
+
+
+_PUT: dict[str, Callable[[Writer, str, Any], None]] = {"ref": Writer.put_ref, "address": Writer.put_address}
 
 
 def _take(body: dict[str, Any], name: str, kind: type, what: str, within: str = "") -> Any:
@@ -186,8 +234,8 @@ def _number(body: dict[str, Any], name: str, within: str = "") -> Decimal | None
     return Decimal(value)
 
 
-def _moment(body: dict[str, Any], name: str) -> datetime | None:
-    value = _take(body, name, str, "a time", "MetaData")
+def _moment(body: dict[str, Any], name: str, within: str) -> datetime | None:
+    value = _take(body, name, str, "a time", within)
     if value is None:
         return None
     try:
@@ -195,7 +243,7 @@ def _moment(body: dict[str, Any], name: str) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Unreadable(f"MetaData.{name} is {value!r}, which is not a time with its offset.")
+        raise Unreadable(f"{_path(within, name)} is {value!r}, which is not a time with its offset.")
     return moment.astimezone(UTC)
 
 

@@ -2,7 +2,7 @@
 
 `to_record` reads any kind; a body that cannot be read comes back as a `Refusal` with a sentence. `to_body` writes a
 record the way QuickBooks shows it: a body through both loses nothing (only the constant `domain` and `sparse` marks
-are dropped, and times come back in UTC). `to_<kind>_body` is the part that may be sent: without what QuickBooks
+are dropped, and times come back in UTC). `to_sent_body` is the part that may be sent: without what QuickBooks
 computes or refuses. Vendor words become ours by the tables below; unknown words stay as they are.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from crm.domain.records import (
+    BillPaymentRecord,
+    BillRecord,
     CompanyRecord,
     CustomerRecord,
     DocumentRecord,
@@ -19,31 +21,39 @@ from crm.domain.records import (
     ListRecord,
     PartyRecord,
     PaymentRecord,
-    PhoneField,
     Record,
     Refusal,
+    VendorRecord,
 )
-from crm.providers.accounting.quickbooks.documents import (
-    read_document,
+from crm.providers.accounting.quickbooks.documents import KINDS as DOCUMENTS
+from crm.providers.accounting.quickbooks.documents import read_document, write_document
+from crm.providers.accounting.quickbooks.fields import Reader, Unreadable, Writer
+from crm.providers.accounting.quickbooks.items import (
+    read_item,
+    read_phones,
+    read_vendor,
+    write_item,
+    write_phones,
+    write_vendor,
+)
+from crm.providers.accounting.quickbooks.payments import (
+    read_bill,
+    read_bill_payment,
     read_payment,
-    write_document,
+    write_bill,
+    write_bill_payment,
     write_payment,
 )
-from crm.providers.accounting.quickbooks.fields import Reader, Unreadable, Writer
 from crm.providers.accounting.quickbooks.sending import sendable
-from crm.providers.accounting.quickbooks.words import name_of, put_name, required, word, word_back
+from crm.providers.accounting.quickbooks.words import name_of, put_name, required
 
 #: Our kind -> QuickBooks' entity.
 ENTITIES = {
     "company": "CompanyInfo", "customer": "Customer", "vendor": "Vendor", "employee": "Employee", "term": "Term",
     "customer_type": "CustomerType", "payment_method": "PaymentMethod", "account": "Account", "tax_code": "TaxCode",
     "tax_rate": "TaxRate", "item": "Item", "estimate": "Estimate", "invoice": "Invoice", "payment": "Payment",
-    "credit_memo": "CreditMemo",
-}  # fmt: skip
-PHONES = {"PrimaryPhone": "primary", "Mobile": "mobile", "AlternatePhone": "alternate", "Fax": "fax"}
-ITEM_TYPES = {
-    "Service": "service", "Inventory": "inventory", "NonInventory": "non_inventory", "Category": "category",
-    "Group": "group",
+    "credit_memo": "CreditMemo", "sales_receipt": "SalesReceipt", "refund_receipt": "RefundReceipt", "bill": "Bill",
+    "bill_payment": "BillPayment",
 }  # fmt: skip
 #: Automated sales tax's reasons, by number (two third-party sources that agree; Intuit's page shows no list).
 TAX_EXEMPTIONS = {
@@ -90,28 +100,6 @@ def to_record(kind: str, body: Any) -> Record | Refusal:
 def to_body(record: Record) -> dict[str, Any]:
     """The body QuickBooks would show for the record."""
     return _WRITERS[type(record)](record)
-
-
-def to_preferences(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the house asks of the company's settings, and all of them as sent under `extra`. None: not said."""
-
-    def at(*path: str) -> Any:
-        value: Any = body
-        for step in path:
-            value = value.get(step) if isinstance(value, Mapping) else None
-        return value
-
-    return {
-        "home_currency": at("CurrencyPrefs", "HomeCurrency", "value"),
-        "multicurrency": at("CurrencyPrefs", "MultiCurrencyEnabled"),
-        "sales_tax": at("TaxPrefs", "UsingSalesTax"),
-        "automated_sales_tax": at("TaxPrefs", "PartnerTaxEnabled"),
-        "own_document_numbers": at("SalesFormsPrefs", "CustomTxnNumbers"),
-        "books_closed_until": at("AccountingInfoPrefs", "BookCloseDate"),
-        "applies_credits_itself": at("SalesFormsPrefs", "AutoApplyCredit"),
-        "default_terms_id": at("SalesFormsPrefs", "DefaultTerms", "value"),
-        "extra": dict(body),
-    }
 
 
 # --- customers and company ------------------------------------------------------------------------------------
@@ -165,8 +153,7 @@ def _read_customer(kind: str, body: Reader) -> CustomerRecord:
         parent_id=parent.remote_id if parent else None,
         is_project=body.flag("IsProject") is True,
         bill_with_parent=body.flag("BillWithParent") is True,
-        phones=tuple(PhoneField(ours, text) for name, ours in PHONES.items()
-                     if (text := body.inside(name, "FreeFormNumber"))),
+        phones=read_phones(body),
         email_text=body.inside("PrimaryEmailAddr", "Address"),
         website=body.inside("WebAddr", "URI"),
         billing_address=body.address("BillAddr"),
@@ -183,7 +170,7 @@ def _read_customer(kind: str, body: Reader) -> CustomerRecord:
         balance=body.number("Balance"),
         balance_with_jobs=body.number("BalanceWithJobs"),
         extra=body.rest,
-    )  # fmt: skip
+    )
 
 
 def _write_customer(record: CustomerRecord) -> dict[str, Any]:
@@ -201,8 +188,7 @@ def _write_customer(record: CustomerRecord) -> dict[str, Any]:
         body.put(name, value)
     body.body.setdefault("Job", record.parent_id is not None)
     body.put_inside("ParentRef", "value", record.parent_id)
-    for name, ours in PHONES.items():
-        body.put_inside(name, "FreeFormNumber", next((p.text for p in record.phones if p.label == ours), ""))
+    write_phones(body, record.phones)
     body.put_inside("PrimaryEmailAddr", "Address", record.email_text)
     body.put_inside("WebAddr", "URI", record.website)
     body.put_address("BillAddr", record.billing_address)
@@ -232,43 +218,7 @@ def _exemption_words(number: Any) -> str:
     return TAX_EXEMPTIONS.get(str(number), f"Reason {number}")
 
 
-# --- items, lists and other parties ---------------------------------------------------------------------------
-
-
-def _read_item(kind: str, body: Reader) -> ItemRecord:
-    active = body.flag("Active") is not False
-    return ItemRecord(
-        origin=body.origin(),
-        name=required(name_of(body, "Name", active), "Name"),
-        full_path=name_of(body, "FullyQualifiedName", active),
-        type=word(ITEM_TYPES, body, "Type"),
-        sku=body.text("Sku"),
-        description=body.text("Description"),
-        price=body.number("UnitPrice"),
-        cost=body.number("PurchaseCost"),
-        taxable=body.flag("Taxable"),
-        active=active,
-        income_account=body.ref("IncomeAccountRef"),
-        expense_account=body.ref("ExpenseAccountRef"),
-        quantity_on_hand=body.number("QtyOnHand"),
-        extra=body.rest,
-    )
-
-
-def _write_item(record: ItemRecord) -> dict[str, Any]:
-    body = Writer(record.extra, record.origin)
-    put_name(body, "Name", record.name, record.active)
-    put_name(body, "FullyQualifiedName", record.full_path, record.active)
-    body.put("Type", word_back(ITEM_TYPES, record.type, body, "Type"))
-    for name, value in (
-        ("Sku", record.sku), ("Description", record.description), ("UnitPrice", record.price),
-        ("PurchaseCost", record.cost), ("Taxable", record.taxable), ("Active", record.active),
-        ("QtyOnHand", record.quantity_on_hand),
-    ):  # fmt: skip
-        body.put(name, value)
-    body.put_ref("IncomeAccountRef", record.income_account)
-    body.put_ref("ExpenseAccountRef", record.expense_account)
-    return body.body
+# --- lists and employees --------------------------------------------------------------------------------------
 
 
 def _read_list(kind: str, body: Reader) -> ListRecord:
@@ -276,14 +226,23 @@ def _read_list(kind: str, body: Reader) -> ListRecord:
     details = {ours: getattr(body, how)(name) for ours, (name, how) in DETAILS[kind].items()}
     for ours, name in DETAIL_IDS.get(kind, {}).items():
         details[ours] = body.inside(name, "value")
+    if kind == "tax_code":
+        details["sales_rates"] = _sales_rates(body.rest.get("SalesTaxRateList"))
     return ListRecord(
         kind=kind,
         origin=body.origin(),
         name=required(name_of(body, "Name", active), "Name"),
         active=active,
-        details={ours: value for ours, value in details.items() if value is not None and value != ""},
+        details={ours: value for ours, value in details.items() if value not in (None, "", [])},
         extra=body.rest,
     )
+
+
+def _sales_rates(given: Any) -> list[str]:
+    """Ids of the rates a code is made of on sales, in the order they are figured; the list stays in the extra."""
+    rows = [row for row in (given or {}).get("TaxRateDetail") or () if isinstance(row, Mapping)]
+    rows.sort(key=lambda row: row.get("TaxOrder") or 0)
+    return [str(ref["value"]) for row in rows if (ref := row.get("TaxRateRef") or {}).get("value")]
 
 
 def _write_list(record: ListRecord) -> dict[str, Any]:
@@ -311,39 +270,17 @@ def _write_party(record: PartyRecord) -> dict[str, Any]:
 
 
 _READERS: dict[str, Callable[[str, Reader], Record]] = {
-    "company": _read_company, "customer": _read_customer, "item": _read_item, "payment": read_payment,
-    **dict.fromkeys(("vendor", "employee"), _read_party), **dict.fromkeys(DETAILS, _read_list),
-    **dict.fromkeys(("estimate", "invoice", "credit_memo"), read_document),
+    "company": _read_company, "customer": _read_customer, "item": read_item, "payment": read_payment,
+    "vendor": read_vendor, "employee": _read_party, "bill": read_bill, "bill_payment": read_bill_payment,
+    **dict.fromkeys(DETAILS, _read_list), **dict.fromkeys(DOCUMENTS, read_document),
 }  # fmt: skip
 _WRITERS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    CompanyRecord: _write_company, CustomerRecord: _write_customer, ItemRecord: _write_item,
-    PaymentRecord: write_payment, PartyRecord: _write_party, ListRecord: _write_list,
-    DocumentRecord: write_document,
+    CompanyRecord: _write_company, CustomerRecord: _write_customer, ItemRecord: write_item,
+    PaymentRecord: write_payment, PartyRecord: _write_party, VendorRecord: write_vendor, ListRecord: _write_list,
+    DocumentRecord: write_document, BillRecord: write_bill, BillPaymentRecord: write_bill_payment,
 }  # fmt: skip
 
 
-# --- bodies that may be sent ----------------------------------------------------------------------------------
-
-
-def to_customer_body(record: CustomerRecord) -> dict[str, Any]:
-    return sendable("Customer", to_body(record))
-
-
-def to_item_body(record: ItemRecord) -> dict[str, Any]:
-    return sendable("Item", to_body(record))
-
-
-def to_estimate_body(record: DocumentRecord) -> dict[str, Any]:
-    return sendable("Estimate", to_body(record))
-
-
-def to_invoice_body(record: DocumentRecord) -> dict[str, Any]:
-    return sendable("Invoice", to_body(record))
-
-
-def to_payment_body(record: PaymentRecord) -> dict[str, Any]:
-    return sendable("Payment", to_body(record))
-
-
-def to_credit_memo_body(record: DocumentRecord) -> dict[str, Any]:
-    return sendable("CreditMemo", to_body(record))
+def to_sent_body(kind: str, record: Record) -> dict[str, Any]:
+    """The part of the record's body that may be sent."""
+    return sendable(ENTITIES[kind], to_body(record))

@@ -8,11 +8,12 @@ that none is passed over (a row may then come twice). What is written goes out a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from crm.domain.errors import UnexpectedAnswer
-from crm.domain.records import CompanyRecord, Record, Refusal
+from crm.domain.errors import UnexpectedAnswer, Unreadable
+from crm.domain.preflight import legible
+from crm.domain.records import CompanyPreferences, CompanyRecord, Record, Refusal
 from crm.providers.accounting.base import (
     Admit,
     Changes,
@@ -26,9 +27,10 @@ from crm.providers.accounting.base import (
     unlimited,
 )
 from crm.providers.accounting.quickbooks import mapper
-from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS, legible
+from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS
 from crm.providers.accounting.quickbooks.changes import CHANGE_KINDS, asked, changes_in
 from crm.providers.accounting.quickbooks.client import API, API_SANDBOX, Client, literal, parsed, secrets_of
+from crm.providers.accounting.quickbooks.preferences import to_preferences
 from crm.providers.accounting.quickbooks.pushing import PUSH_SIZE, batch_of, outcomes
 from crm.providers.accounting.quickbooks.reports import NAME as AGED_RECEIVABLES
 from crm.providers.accounting.quickbooks.reports import asked as asked_aged
@@ -39,10 +41,20 @@ PAGE_SIZE = 1000
 FETCH_SIZE = 200
 """Ids in one query; how long a statement may be is not documented."""
 FIND_SIZE = 100
-"""Names in one query, each in two spellings. A name is borne by one at most."""
+"""Names in one query, each in two spellings."""
+FOUND_MOST = 1000
+"""Of one look-up, the newest first."""
 
 #: Transactions have no `Active`; names are left out of queries when inactive unless both are asked for.
-DOCUMENTS = frozenset({"estimate", "invoice", "payment", "credit_memo"})
+SALES = ("estimate", "invoice", "credit_memo", "sales_receipt", "refund_receipt")
+DOCUMENTS = frozenset({*SALES, "payment", "bill", "bill_payment"})
+#: By what a kind is looked up; several properties are asked one after the other, since there is no OR.
+NAMED_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("customer", "vendor", "employee"), ("DisplayName",)), "item": ("Name", "Sku"),
+    **dict.fromkeys(("estimate", "invoice", "credit_memo", "bill"), ("DocNumber",)), "payment": ("PaymentRefNum",),
+}  # fmt: skip
+#: Whose document it is.
+PARTIES = {**dict.fromkeys(("estimate", "invoice", "credit_memo", "payment"), "CustomerRef"), "bill": "VendorRef"}
 SPEC = Spec(
     name="quickbooks",
     title="QuickBooks Online",
@@ -52,6 +64,10 @@ SPEC = Spec(
     push_kinds=PUSH_KINDS,
     change_kinds=CHANGE_KINDS,
     name_kinds=("customer", "vendor", "employee"),
+    find_kinds=tuple(NAMED_BY),
+    recent_kinds=tuple(PARTIES),
+    send_kinds=(*SALES, "payment"),
+    pdf_kinds=(*SALES, "payment"),
 )
 
 
@@ -76,8 +92,8 @@ class QuickBooks:
         assert isinstance(record, CompanyRecord)
         return record
 
-    def preferences(self) -> Mapping[str, Any]:
-        return mapper.to_preferences(self._client.read("Preferences"))
+    def preferences(self) -> CompanyPreferences:
+        return to_preferences(self._client.read("Preferences"))
 
     def count(self, kind: str) -> int:
         return self._client.count(f"SELECT COUNT(*) FROM {_source(kind)}")  # noqa: S608
@@ -100,7 +116,7 @@ class QuickBooks:
 
     def fetch(self, kind: str, ids: Sequence[str]) -> Page:
         """Ids that are not numbers exist nowhere and would make QuickBooks refuse the others with them."""
-        entity, wanted = _entity(kind), [one for one in dict.fromkeys(ids) if one.isascii() and one.isdigit()]
+        entity, wanted = _entity(kind), [one for one in dict.fromkeys(ids) if _is_id(one)]
         rows: list[Mapping[str, Any]] = []
         for start in range(0, len(wanted), FETCH_SIZE):
             listed = ", ".join(literal(one) for one in wanted[start : start + FETCH_SIZE])
@@ -115,18 +131,41 @@ class QuickBooks:
 
     def find(self, kind: str, names: Sequence[str]) -> Page:
         """Inactive ones bear the suffix QuickBooks gave them; both spellings are asked for."""
-        if kind not in SPEC.name_kinds:
-            raise ValueError(f"names of {kind!r} cannot be looked up; those of {', '.join(SPEC.name_kinds)} can")
+        _among(kind, SPEC.find_kinds)
         wanted = list(dict.fromkeys(name for name in map(legible, names) if name))
-        rows: list[Mapping[str, Any]] = []
-        for start in range(0, len(wanted), FIND_SIZE):
-            spellings = [spelt for name in wanted[start : start + FIND_SIZE] for spelt in (name, f"{name} (deleted)")]
-            listed = ", ".join(literal(spelt) for spelt in spellings)
-            rows += self._client.query(
-                _entity(kind),
-                f"SELECT * FROM {_source(kind, f'DisplayName IN ({listed})')} MAXRESULTS {2 * FIND_SIZE}",  # noqa: S608
-            )
-        return _page(kind, rows, cursor=None)
+        rows: dict[str, Mapping[str, Any]] = {}
+        for property_ in NAMED_BY[kind]:
+            for start in range(0, len(wanted), FIND_SIZE):
+                asked_for = wanted[start : start + FIND_SIZE]
+                if property_ in ("DisplayName", "Name"):
+                    asked_for = [spelt for name in asked_for for spelt in (name, f"{name} (deleted)")]
+                listed = ", ".join(literal(spelt) for spelt in asked_for)
+                rows |= {_id(row): row for row in self._asked(kind, f"{property_} IN ({listed})")}
+        return _page(kind, list(rows.values()), cursor=None)
+
+    def recent(self, kind: str, party_id: str, since: datetime) -> Page:
+        """The newest thousand; times there have whole seconds: the part of one is cut off, never added."""
+        _among(kind, SPEC.recent_kinds)
+        if not _is_id(party_id):
+            return Page(records=())
+        moment = since.astimezone(UTC).isoformat(timespec="seconds")
+        condition = f"{PARTIES[kind]} = {literal(party_id)} AND MetaData.CreateTime >= {literal(moment)}"
+        return _page(kind, self._asked(kind, condition), cursor=None)
+
+    def send(self, kind: str, remote_id: str, *, to: str, key: str) -> Record:
+        _among(kind, SPEC.send_kinds)
+        record = mapper.to_record(kind, self._client.send(_entity(kind), remote_id, to=to, key=key))
+        if isinstance(record, Refusal):
+            raise Unreadable(f"QuickBooks sent the document, but its answer cannot be read. {record.reason}")
+        return record
+
+    def pdf(self, kind: str, remote_id: str) -> bytes:
+        _among(kind, SPEC.pdf_kinds)
+        return self._client.pdf(_entity(kind), remote_id)
+
+    def _asked(self, kind: str, condition: str) -> Sequence[Mapping[str, Any]]:
+        statement = f"SELECT * FROM {_source(kind, condition)} ORDERBY Id DESC MAXRESULTS {FOUND_MOST}"  # noqa: S608
+        return self._client.query(_entity(kind), statement)
 
     def receivables(self, as_of: date) -> Sequence[Receivable]:
         return receivables_in(self._client.report(AGED_RECEIVABLES, asked_aged(as_of)))
@@ -149,6 +188,15 @@ def _page(kind: str, rows: Sequence[Mapping[str, Any]], *, cursor: str | None) -
         else:
             records.append(read)
     return Page(tuple(records), tuple(refusals), cursor)
+
+
+def _among(kind: str, kinds: Sequence[str]) -> None:
+    if kind not in kinds:
+        raise ValueError(f"QuickBooks does not do this for {kind!r}; it does for {', '.join(kinds)}")
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _entity(kind: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from crm.domain.errors import Cause, OutcomeUnknown, ProviderError, UnexpectedAnswer
+from crm.domain.errors import Cause, OutcomeUnknown, ProviderError, Unreadable
 from crm.domain.records import Refusal
 from crm.providers.accounting.base import Draft, Pushed
 from crm.providers.accounting.quickbooks import mapper
@@ -78,6 +78,6 @@ def _unreadable(refusal: Refusal, answer: Answer) -> ProviderError:
     """It stands there, whatever it looks like: never to be sent again as new."""
     told = f"QuickBooks wrote the {refusal.kind} (id {refusal.remote_id or 'unknown'}), but its answer cannot be read."
     cause = Cause(code="written", detail=refusal.reason, field=refusal.remote_id)
-    return UnexpectedAnswer(
+    return Unreadable(
         f"{told} {refusal.reason}", cause=replace(cause, trace_id=answer.trace_id, http_status=answer.status)
     )
