@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from sandbox import api, exact, faults, merging, rules
+from sandbox import api, exact, faults, merging, rules, switches, uploads
 from sandbox.entities import ENTITIES
 from sandbox.settings import Throttle
 from sandbox.times import utc_now
@@ -62,6 +62,12 @@ def revoke() -> Response:
     return jsonify(revoked=_sandbox().authority.revoke_all(request.args.get("realm")))
 
 
+@blueprint.get("/tokens/refreshes")
+def refreshes() -> Response:
+    """When access tokens were refreshed, seconds since 1970, of all companies since the start."""
+    return jsonify(_sandbox().authority.refreshed)
+
+
 @blueprint.post("/tokens/issue")
 def issue() -> tuple[Response, int]:
     """Tokens without the consent page, for benches: body {"realm": ..., "scope": ...}."""
@@ -79,6 +85,17 @@ def issue() -> tuple[Response, int]:
 @blueprint.get("/calls")
 def calls() -> Response:
     return jsonify(_sandbox().counters.snapshot())
+
+
+@blueprint.get("/writes")
+def writes() -> Response:
+    """Every write of ?realm= (default the first company) that was carried out under a request id: once each, however
+    often it was sent. Of each request id and batch item the record it left, as it stood then."""
+    realm = request.args.get("realm") or _sandbox().store.companies()[0][0]
+    return jsonify([
+        {"request_id": key, "item": item, "entity": entity, "id": record["Id"], "version": record.get("SyncToken")}
+        for key, item, entity, record in _sandbox().store.reading(realm).answers()
+    ])  # fmt: skip
 
 
 @blueprint.delete("/calls")
@@ -141,18 +158,59 @@ def perform() -> tuple[Response, int]:
 
     Body {"entity", "operation", "body", "realm"}; an update without Id's SyncToken takes the one that is in force.
     """
-    asked = request.get_json()
+    asked = exact.loads(request.get_data())
     realm = str(asked.get("realm") or _sandbox().store.companies()[0][0])
     entity, operation, body = asked["entity"], asked.get("operation", "update"), dict(asked["body"])
     try:
         with _sandbox().store.writing(realm) as books:
             if body.get("Id") and "SyncToken" not in body:
                 body["SyncToken"] = exact.loads(rules.read(books, entity, body["Id"]))["SyncToken"]
-            record = api.perform(books, entity, operation, body, frozenset())
+            record = api.perform(books, entity, operation, body, frozenset(), by_owner=True)
     except faults.Fault as fault:
         return jsonify(error=fault.error()), 400
     _sandbox().postman.wake()
     return Response(exact.dumps(record), mimetype="application/json"), 200
+
+
+@blueprint.post("/company")
+def company() -> tuple[Response, int]:
+    """Change a company: any of "tax" (see switches.TAX_MODES), "preferences" (by path, SalesFormsPrefs.AllowDeposit),
+    "custom_fields" (names) and the settings "side_events", "default_tax", "closed_with_password"."""
+    asked = dict(request.get_json())
+    realm = str(asked.pop("realm", None) or _sandbox().store.companies()[0][0])
+    now = utc_now()
+    try:
+        with _sandbox().store.writing(realm) as books:
+            if "tax" in asked:
+                switches.set_tax(books, asked.pop("tax"), now)
+            if "preferences" in asked:
+                switches.set_preferences(books, asked.pop("preferences"), now)
+            if "custom_fields" in asked:
+                switches.custom_fields(books, asked.pop("custom_fields"), now)
+            for name, value in asked.items():
+                switches.put(books, name, value)
+            found = {name: switches.setting(books, name) for name in switches.KNOWN}
+            found["preferences"] = books.get("Preferences", 1)
+    except ValueError as error:
+        return jsonify(error=str(error)), 400
+    _sandbox().postman.wake()
+    return Response(exact.dumps(found), mimetype="application/json"), 200
+
+
+@blueprint.get("/sent")
+def sent() -> Response:
+    """Every mail of ?realm=, oldest first: entity, id, address, at."""
+    realm = request.args.get("realm") or _sandbox().store.companies()[0][0]
+    return jsonify(_sandbox().store.reading(realm).mails())
+
+
+@blueprint.get("/file/<realm>/<int:id>")
+def file(realm: str, id: int) -> tuple[Response, int]:
+    """An uploaded file, as TempDownloadUri names it."""
+    found = uploads.content(_sandbox().store.reading(realm), str(id))
+    if found is None:
+        return jsonify(error="there is no such file"), 404
+    return Response(found, mimetype="application/octet-stream"), 200
 
 
 @blueprint.get("/state")

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request
 
-from sandbox import batch, cdc, exact, faults, lookup, pdf, reports, rules
+from sandbox import batch, cdc, checking, exact, faults, lookup, pdf, reports, rules, uploads
 from sandbox.entities import BY_PATH, EMPTY, PRINTABLE
 from sandbox.store import Books
 from sandbox.times import envelope_time, utc_now
@@ -52,6 +52,8 @@ def _route(realm: str, parts: list[str]) -> Response:
     special = {"query": _query, "batch": _batch, "cdc": _cdc}.get(head)
     if special and not rest:
         return special(realm)
+    if head == "upload" and not rest and request.method == "POST":
+        return _upload(realm)
     if head == "reports" and len(rest) == 1 and request.method == "GET":
         return _report(realm, rest[0])
     entity = BY_PATH.get(head)
@@ -134,17 +136,19 @@ def _operation(body: dict) -> str:
     return "update" if body.get("Id") or asked == "update" else "create"
 
 
-def perform(books: Books, entity: str, operation: str, body: dict, include: frozenset[str]) -> dict:
-    """Carry out one write; used for single requests and batch items alike."""
+def perform(
+    books: Books, entity: str, operation: str, body: dict, include: frozenset[str], *, by_owner: bool = False
+) -> dict:
+    """Carry out one write; used for single requests, batch items and what the owner does alike."""
     now = utc_now()
     if operation == "create":
-        return rules.create(books, entity, body, now=now, include=include)
+        return rules.create(books, entity, body, now=now, include=include, by_owner=by_owner)
     if operation == "update":
         return rules.update(books, entity, body, now=now, include=include)
     if operation == "delete":
         return rules.delete(books, entity, body, now=now)
     if operation == "void":
-        return rules.void(books, entity, body, now=now)
+        return rules.void(books, entity, body, now=now, by_owner=by_owner)
     raise faults.unsupported(operation)
 
 
@@ -167,6 +171,28 @@ def _pdf(realm: str, entity: str, id: str) -> Response:
     books = sandbox().store.reading(realm)
     record = exact.loads(rules.read(books, entity, id))
     return dressed(Response(pdf.page(pdf.lines_of(entity, record)), mimetype="application/pdf"))
+
+
+def _upload(realm: str) -> Response:
+    g.kind = "upload"
+    sent, names = request.files, sorted({*request.files, *request.form})
+    numbers = dict.fromkeys(name.rpartition("_")[2] for name in names if name.startswith("file_"))
+
+    def part(number: str) -> uploads.Part:
+        metadata, file = sent.get(f"file_metadata_{number}"), sent.get(f"file_content_{number}")
+        text = metadata.read().decode(errors="replace") if metadata else request.form.get(f"file_metadata_{number}")
+        plain = request.form.get(f"file_content_{number}")
+        content = file.read() if file else uploads.from_text(plain) if plain is not None else None
+        return text, (file.filename or "" if file else ""), content
+
+    def keep(one: uploads.Part) -> dict:
+        body, content = uploads.read(one)
+        checking.properties("Attachable", body)
+        with sandbox().store.writing(realm) as books:
+            return uploads.kept(books, checking.clean(body)[0], content, request.host_url.rstrip("/"), utc_now())
+
+    text = uploads.receive((part(number) for number in numbers), keep)
+    return answered(f'{{"AttachableResponse":{text},"time":"{envelope_time(utc_now())}"}}')
 
 
 def _batch(realm: str) -> Response:

@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(admin.blueprint)
     if find_spec("sandbox.pages"):
         app.register_blueprint(importlib.import_module("sandbox.pages").blueprint)
+        app.register_blueprint(importlib.import_module("sandbox.trade").blueprint)
     app.before_request(_before)
     app.after_request(_after)
     app.register_error_handler(faults.Fault, api.refused)

@@ -16,7 +16,7 @@ from sandbox.store import Books
 
 CENT = Decimal("0.01")
 LARGEST = 10**18
-LISTS = frozenset({"Line", "TaxLine", "LinkedTxn"})
+LISTS = frozenset({"Line", "TaxLine", "LinkedTxn", "AttachableRef", "ItemGroupLine", "CustomField"})
 BOOLEANS = frozenset({"Active", "Taxable", "Job", "SubItem", "SubAccount", "BillWithParent", "TrackQtyOnHand",
                       "PercentBased", "ApplyTaxAfterDiscount", "AutoDocNumber"})  # fmt: skip
 TEXTS = frozenset({path.partition(".")[0] for paths in LENGTHS.values() for path in paths if "." not in path})
@@ -24,7 +24,10 @@ PLAIN = TEXTS | {
     "value", "name", "Description", "DetailType", "TxnId", "TxnType", "Type", "Address", "FreeFormNumber", "URI", "Id",
     "SyncToken", "Amount", "Qty", "UnitPrice", "TotalAmt", "TotalTax", "TxnDate", "DueDate", "EmailStatus", "TxnStatus",
     "DiscountPercent", "PurchaseCost", "QtyOnHand", "AccountType", "PreferredDeliveryMethod", "DueDays",
-    "DueNextMonthDays", "DayOfMonthDue", "sparse",
+    "DueNextMonthDays", "DayOfMonthDue", "sparse", "Deposit", "ExpirationDate", "AcceptedDate", "AcceptedBy",
+    "ShipDate", "InvStartDate", "ReorderPoint", "GlobalTaxCalculation", "PayType", "BillableStatus", "Quantity",
+    "TaxInclusiveAmt",
+    "FileName", "Note",
 }  # fmt: skip
 EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
 

@@ -14,18 +14,21 @@ def _words(text: str) -> frozenset[str]:
 
 
 NAMES = frozenset({"Customer", "Vendor", "Employee"})  # one name space for all three [FACTS 7 #12]
-SALES = frozenset({"Estimate", "Invoice", "CreditMemo"})
-TRANSACTIONS = SALES | {"Payment"}
+RECEIPTS = frozenset({"SalesReceipt", "RefundReceipt"})  # paid on the spot: they never owe anything
+SALES = frozenset({"Estimate", "Invoice", "CreditMemo"}) | RECEIPTS
+PURCHASES = frozenset({"Bill", "BillPayment"})
+TRANSACTIONS = SALES | PURCHASES | {"Payment", "Deposit"}
+VOIDABLE = frozenset({"Invoice", "CreditMemo", "Payment", "BillPayment"}) | RECEIPTS
 SINGLES = frozenset({"CompanyInfo", "Preferences"})
 READ_ONLY = frozenset({"CustomerType", "TaxCode", "TaxRate"})
+WITHOUT_NOTICE = frozenset({"Attachable"})  # no webhook tells of these [FACTS 6.5]
 NOT_IN_CDC = frozenset({"TaxCode", "TaxRate", "TaxAgency", "JournalCode"})
-PRINTABLE = frozenset({"CreditMemo", "Estimate", "Invoice", "Payment"})
+PRINTABLE = frozenset({"CreditMemo", "Estimate", "Invoice", "Payment"}) | RECEIPTS
 
 # Answered as existing but empty lists: the company keeps no such records [recorded: query_transfer_empty].
 EMPTY = _words(
-    "Attachable Bill BillPayment Budget Class CompanyCurrency Department Deposit ExchangeRate InventoryAdjustment "
-    "JournalCode JournalEntry Purchase PurchaseOrder RecurringTransaction RefundReceipt SalesReceipt TaxAgency "
-    "TimeActivity Transfer VendorCredit"
+    "Budget Class CompanyCurrency Department ExchangeRate InventoryAdjustment JournalCode JournalEntry Purchase "
+    "PurchaseOrder RecurringTransaction TaxAgency TimeActivity Transfer VendorCredit"
 )
 
 # Assigned by the service: ignored when a client sends them back [FACTS 2.1].
@@ -50,7 +53,8 @@ _DOCUMENT = {"DocNumber": 21, "PrivateNote": 4000, "CustomerMemo.value": 1000, "
 
 LENGTHS: dict[str, dict[str, int]] = {
     **dict.fromkeys(("Customer", "Vendor", "Employee"), _PERSON),
-    **dict.fromkeys(("Estimate", "Invoice", "CreditMemo", "Payment"), _DOCUMENT),
+    **dict.fromkeys(TRANSACTIONS, _DOCUMENT),
+    "Attachable": {"FileName": 1000, "Note": 2000, "Category": 100, "ContentType": 100},
     "Item": {"Name": 100, "Sku": 100, "Description": 4000, "PurchaseDesc": 1000},
     "Term": {"Name": 31},
     "PaymentMethod": {"Name": 31},
@@ -70,7 +74,14 @@ REFERENCES: dict[str, dict[str, str]] = {
         "AssetAccountRef": "Account", "PrefVendorRef": "Vendor",
     },
     "Account": {"ParentRef": "Account"},
-    **{sale: {"CustomerRef": "Customer", "SalesTermRef": "Term"} for sale in SALES},
+    **{sale: {"CustomerRef": "Customer", "SalesTermRef": "Term"} for sale in SALES - RECEIPTS},
+    **{
+        receipt: {"CustomerRef": "Customer", "PaymentMethodRef": "PaymentMethod", "DepositToAccountRef": "Account"}
+        for receipt in RECEIPTS
+    },
+    "Bill": {"VendorRef": "Vendor", "SalesTermRef": "Term", "APAccountRef": "Account"},
+    "BillPayment": {"VendorRef": "Vendor", "APAccountRef": "Account"},
+    "Deposit": {"DepositToAccountRef": "Account"},
     "Payment": {
         "CustomerRef": "Customer", "PaymentMethodRef": "PaymentMethod", "DepositToAccountRef": "Account",
     },
@@ -86,6 +97,12 @@ _QUERYABLE = {
     "Estimate": "CustomerRef DocNumber TxnDate DueDate ProjectRef TotalAmt",
     "Payment": "CustomerRef TotalAmt TxnDate PaymentMethodRef PaymentRefNum ProjectRef",
     "CreditMemo": "CustomerRef DocNumber TxnDate SalesTermRef TotalAmt Balance",
+    "SalesReceipt": "CustomerRef DocNumber TxnDate TotalAmt PaymentMethodRef PaymentRefNum",
+    "RefundReceipt": "CustomerRef DocNumber TxnDate TotalAmt PaymentMethodRef PaymentRefNum",
+    "Bill": "VendorRef DocNumber TxnDate DueDate APAccountRef SalesTermRef TotalAmt Balance",
+    "BillPayment": "VendorRef DocNumber TxnDate TotalAmt",
+    "Deposit": "TxnDate TotalAmt DepositToAccountRef",
+    "Attachable": "FileName Note AttachableRef.EntityRef.value AttachableRef.EntityRef.type",
     "Account": "Name FullyQualifiedName AccountType AccountSubType Classification Active CurrentBalance",
     "Term": "Name Active",
     "TaxCode": "Name Active Description",
@@ -124,7 +141,7 @@ class Entity:
 
 
 def _entity(name: str) -> Entity:
-    listed = name not in TRANSACTIONS and name not in SINGLES
+    listed = name not in TRANSACTIONS and name not in SINGLES and name != "Attachable"
     return Entity(
         name=name,
         properties=PROPERTIES[name],

@@ -126,12 +126,21 @@ def duplicate_name(other_id: str | None) -> Fault:
     return Fault("6240", "Duplicate Name Exists Error", detail, element=None)
 
 
-def duplicate_number(number: str) -> Fault:
+def duplicate_number(number: str, kind: str, others: list[str]) -> Fault:
     return Fault(
         "6140",
         "Duplicate Document Number Error",
         "Duplicate Document Number Error : You must specify a different number. This number has already been used. "
-        f"DocNumber={number} is assigned to TxnType=Invoice",
+        f"DocNumber={number} is assigned to TxnType={kind} with TxnId={', '.join(others)}",
+    )
+
+
+def miscalculated(amount: object) -> Fault:
+    return Fault(
+        "6070",
+        "Amount calculation incorrect in the request",
+        "Amount calculation incorrect in the request : Amount is not equal to UnitPrice * Qty. "
+        f"Supplied value:{amount}",
     )
 
 

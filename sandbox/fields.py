@@ -12,11 +12,14 @@ NAME = """
     PrintOnCheckName UserId Active V4IDPseudonym PrimaryPhone AlternatePhone Mobile Fax PrimaryEmailAddr WebAddr
     OtherContactInfo DefaultTaxCodeRef OtherAddr Notes
 """
-TXN = """
+PLAIN_TXN = """
     DocNumber TxnDate TxnSubType DepartmentRef CurrencyRef ExchangeRate PrivateNote TxnStatus LinkedTxn Line
     TxnTaxDetail TxnSource TaxFormType TaxFormNum TransactionLocationType Tag TxnApprovalInfo RecurDataRef
-    RecurringInfo ProjectRef TotalCostAmount HomeTotalCostAmount CustomerRef RemitToRef TotalAmt ARAccountRef
-    PaymentMethodRef PaymentRefNum PaymentType CheckPayment CreditCardPayment DepositToAccountRef TaxExemptionRef
+    RecurringInfo ProjectRef TotalCostAmount HomeTotalCostAmount
+"""
+TXN = PLAIN_TXN + """
+    CustomerRef RemitToRef TotalAmt ARAccountRef PaymentMethodRef PaymentRefNum PaymentType CheckPayment
+    CreditCardPayment DepositToAccountRef TaxExemptionRef
 """
 SALE = """
     AutoDocNumber CustomerMemo BillAddr ShipAddr FreeFormAddress ShipFromAddr ClassRef SalesTermRef DueDate
@@ -107,6 +110,26 @@ OWN: dict[str, str] = {
     "CreditMemo": TXN + SALE + """
         RemainingCredit InvoiceRef CreditMemoEx
     """,
+    "SalesReceipt": TXN + SALE + """
+        SalesReceiptEx LessCIS
+    """,
+    "RefundReceipt": TXN + SALE + """
+        RemainingCredit RefundReceiptEx
+    """,
+    "Bill": PLAIN_TXN + """
+        VendorRef APAccountRef TotalAmt BillEmail ReplyEmail Memo GlobalTaxCalculation PayerRef SalesTermRef DueDate
+        RemitToAddr ShipAddr VendorAddr Balance HomeBalance BillEx LessCIS IncludeInAnnualTPAR
+    """,
+    "BillPayment": PLAIN_TXN + """
+        VendorRef VendorAddr APAccountRef PayType CheckPayment CreditCardPayment TotalAmt BillPaymentEx
+    """,
+    "Deposit": PLAIN_TXN + """
+        DepositToAccountRef CashBack GlobalTaxCalculation TotalAmt HomeTotalAmt DepositEx
+    """,
+    "Attachable": """
+        FileName FileAccessUri TempDownloadUri Size ContentType Category Lat Long PlaceName Note Tag
+        ThumbnailFileAccessUri ThumbnailTempDownloadUri AttachableEx documentId
+    """,
 }
 NESTED: dict[str, str] = {
     "Line": """
@@ -133,6 +156,24 @@ NESTED: dict[str, str] = {
     """,
     "GroupLineDetail": """
         GroupItemRef Quantity UOMRef ServiceDate Line GroupLineDetailEx
+    """,
+    "ItemBasedExpenseLineDetail": """
+        ItemRef ClassRef UnitPrice UnitCostPrice RatePercent PriceLevelRef MarkupInfo Qty UOMRef ItemAccountRef
+        InventorySiteRef TaxCodeRef TaxClassificationRef CustomerRef BillableStatus TaxInclusiveAmt
+        ItemBasedExpenseLineDetailEx
+    """,
+    "AccountBasedExpenseLineDetail": """
+        CustomerRef ClassRef AccountRef BillableStatus MarkupInfo TaxAmount TaxCodeRef TaxInclusiveAmt
+        ExpenseDetailLineDetailEx
+    """,
+    "DepositLineDetail": """
+        Entity ClassRef AccountRef PaymentMethodRef CheckNum TxnType TaxCodeRef TaxApplicableOn DepositLineDetailEx
+    """,
+    "AttachableRef": """
+        EntityRef LineInfo IncludeOnSend CustomField AttachableRefEx
+    """,
+    "ItemGroupDetail": """
+        ItemGroupLine
     """,
     "TaxLineDetail": """
         TaxRateRef PercentBased TaxPercent NetAmountTaxable TaxInclusiveAmount OverrideDeltaAmount ServiceDate
@@ -176,6 +217,12 @@ SHAPES: dict[str, str] = {
     "DescriptionLineDetail": "DescriptionLineDetail",
     "SubTotalLineDetail": "SubTotalLineDetail",
     "GroupLineDetail": "GroupLineDetail",
+    "ItemBasedExpenseLineDetail": "ItemBasedExpenseLineDetail",
+    "AccountBasedExpenseLineDetail": "AccountBasedExpenseLineDetail",
+    "DepositLineDetail": "DepositLineDetail",
+    "AttachableRef": "AttachableRef",
+    "ItemGroupDetail": "ItemGroupDetail",
+    "VendorAddr": "PhysicalAddress",
     "TaxLine": "Line",
     "TaxLineDetail": "TaxLineDetail",
     "TxnTaxDetail": "TxnTaxDetail",

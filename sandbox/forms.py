@@ -6,6 +6,7 @@ Pure: form fields in, the JSON an API client would send out. `sandbox.pages` cal
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from sandbox.checking import rounded
 from sandbox.faults import Fault
@@ -125,12 +126,53 @@ def invoice_body(form: Form, customer_id: str, tax_code: str | None, price_of: C
     return body
 
 
-def number(text: str, field: str) -> Decimal:
-    """An amount or quantity above zero as typed, "$1,250.00" included. Raises NotUnderstood."""
+def lines_body(form: Form, document: Mapping) -> dict:
+    """A sparse update with the quantities, prices and words typed for the item lines; every other line as it is."""
+    rows = [_retyped(form, line) for line in document["Line"] if line["DetailType"] != "SubTotalLineDetail"]
+    return named(document["Id"], form) | {"Line": rows}
+
+
+def _retyped(form: Form, line: Mapping) -> dict:
+    if line["DetailType"] == "GroupLineDetail":
+        group = line["GroupLineDetail"]
+        return {**line, "GroupLineDetail": {**group, "Line": [_retyped(form, member) for member in group["Line"]]}}
+    id = line.get("Id", "")
+    if line["DetailType"] != "SalesItemLineDetail" or f"price{id}" not in form:
+        return dict(line)
+    quantity = number(form.get(f"quantity{id}", ""), f"Quantity of line {id}")
+    price = number(form.get(f"price{id}", ""), f"Price of line {id}")
+    detail = {**line["SalesItemLineDetail"], "Qty": quantity, "UnitPrice": price}
+    detail.pop("TaxInclusiveAmt", None)
+    return {**line, "Amount": rounded(quantity * price), "Description": form.get(f"text{id}", "").strip(),
+            "SalesItemLineDetail": detail}  # fmt: skip
+
+
+def plain(value: Any) -> str:
+    """An exact number as a form shows it: no thousands, no needless zeros."""
+    text = f"{Decimal(value):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def item_body(form: Form, item: Mapping) -> dict:
+    """A sparse update of a product from its form; fields left as they were change nothing."""
+    body = named(item["Id"], form) | {
+        "Name": form.get("name", "").strip(), "Sku": form.get("sku", "").strip(),
+        "Description": form.get("description", "").strip(),
+    }  # fmt: skip
+    for name, prop, words in (("price", "UnitPrice", "Price"), ("cost", "PurchaseCost", "Cost"),
+                              ("on_hand", "QtyOnHand", "Quantity on hand")):  # fmt: skip
+        typed = form.get(name, "").strip()
+        if typed and typed != plain(item.get(prop, 0)):
+            body[prop] = number(typed, words, zero=True)
+    return body
+
+
+def number(text: str, field: str, *, zero: bool = False) -> Decimal:
+    """An amount or quantity above zero as typed, "$1,250.00" included; zero itself if allowed. Raises NotUnderstood."""
     try:
         value = Decimal(text.strip().replace(",", "").removeprefix("$"))
     except InvalidOperation as error:
         raise NotUnderstood(f"{field}: \u201c{text}\u201d is not a number. Write it like 1250.00.") from error
-    if not value.is_finite() or value <= 0:
-        raise NotUnderstood(f"{field} must be more than zero.")
+    if not value.is_finite() or value < 0 or (not value and not zero):
+        raise NotUnderstood(f"{field} must be {'zero or more' if zero else 'more than zero'}.")
     return value

@@ -11,7 +11,7 @@ from sandbox.store import Books
 PER_PAGE = 50
 SHOWN = {"active": "active = 1", "inactive": "active = 0", "all": "1 = 1",
          "owing": "CAST(json_extract(body, '$.Balance') AS REAL) > 0"}  # fmt: skip
-KINDS = ("Estimate", "Invoice", "Payment", "CreditMemo")
+KINDS = ("Estimate", "Invoice", "Payment", "CreditMemo", "SalesReceipt", "RefundReceipt")
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,18 @@ def customers(books: Books, wanted: Wanted) -> tuple[list[dict], bool]:
         " AND (? = '%%' OR body LIKE ? ESCAPE '\\') ORDER BY json_extract(body, '$.FullyQualifiedName')"
         " COLLATE NOCASE, id LIMIT ? OFFSET ?",
         (books.realm, pattern, pattern, PER_PAGE + 1, (wanted.page - 1) * PER_PAGE),
+    ).fetchall()
+    return [exact.loads(body) for (body,) in rows[:PER_PAGE]], len(rows) > PER_PAGE
+
+
+def records(books: Books, kind: str, wanted: Wanted) -> tuple[list[dict], bool]:
+    """One page of a kind, documents newest first and names alphabetically, and whether there are more."""
+    pattern = "%" + wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    order = "name_key, id" if kind in ("Item", "Vendor") else "txn_date DESC, id DESC"
+    rows = books.connection.execute(
+        f"SELECT body FROM record WHERE realm = ? AND entity = ? AND (? = '%%' OR body LIKE ? ESCAPE '\\')"
+        f" ORDER BY {order} LIMIT ? OFFSET ?",
+        (books.realm, kind, pattern, pattern, PER_PAGE + 1, (wanted.page - 1) * PER_PAGE),
     ).fetchall()
     return [exact.loads(body) for (body,) in rows[:PER_PAGE]], len(rows) > PER_PAGE
 

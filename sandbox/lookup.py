@@ -19,7 +19,7 @@ AMOUNTS = {"Balance", "TotalAmt", "UnitPrice", "PurchaseCost", "CurrentBalance"}
 BOOLEANS = {"Active", "Taxable", "SubItem"}
 DATES = {"TxnDate", "DueDate"}
 COLUMNS = {"Id": "id", "Active": "active", "TxnDate": "txn_date", "DocNumber": "doc_number", "CustomerRef": "customer",
-           "MetaData.LastUpdatedTime": "updated"}  # fmt: skip
+           "VendorRef": "customer", "MetaData.LastUpdatedTime": "updated"}  # fmt: skip
 
 
 def answer(books: Books, statement: str) -> str:
@@ -100,6 +100,8 @@ def _clause(entity: str, prop: str, condition: Condition) -> tuple[str, list]:
 def _text(entity: str, prop: str) -> str:
     if prop in ("PrimaryEmailAddr",):
         return "json_extract(body, '$.PrimaryEmailAddr.Address')"
+    if prop.startswith("AttachableRef."):
+        return f"json_extract(body, '$.AttachableRef[0].{prop.partition('.')[2]}')"
     if prop.endswith("Ref"):
         return f"json_extract(body, '$.{prop}.value')"
     return f"json_extract(body, '$.{prop}')"
@@ -131,7 +133,7 @@ def _value(prop: str, text: str) -> str | int:
             return int((Decimal(text) * 100000).to_integral_value())
         if prop.startswith("MetaData."):
             return sortable(parse_time(text))
-        if prop in ("Id", "CustomerRef"):
+        if prop in ("Id", "CustomerRef", "VendorRef"):
             return int(text)
     except (KeyError, ValueError, InvalidOperation) as error:
         raise faults.invalid_query(f"value '{text}' is not valid for property {prop}") from error

@@ -7,8 +7,8 @@ sub-records, the " (deleted)" suffix of inactive ones. ``follow`` carries a new 
 
 from datetime import datetime
 
-from sandbox import checking, faults
-from sandbox.entities import ADDRESSES, NAMES
+from sandbox import checking, faults, items
+from sandbox.entities import ADDRESSES, NAMES, TRANSACTIONS
 from sandbox.store import Books
 
 DELETED = " (deleted)"
@@ -23,7 +23,7 @@ DEFAULTS: dict[str, dict] = {
     },
     "Vendor": {"Balance": 0, "BillRate": 0, "Vendor1099": False, "CurrencyRef": USD, "CostRate": 0},
     "Employee": {"BillableTime": False},
-    "Item": {"Taxable": False, "UnitPrice": 0, "PurchaseCost": 0, "TrackQtyOnHand": False, "DeferredRevenue": False},
+    "Item": items.DEFAULTS,
     "Account": {
         "SubAccount": False, "CurrentBalance": 0, "CurrentBalanceWithSubAccounts": 0, "CurrencyRef": USD,
     },
@@ -166,29 +166,6 @@ def _vendor(books: Books, record: dict, before: dict | None) -> None:
     record["Balance"] = before["Balance"] if before else 0
 
 
-def _item(books: Books, record: dict, before: dict | None) -> None:
-    kind = record.setdefault("Type", "Service")
-    for prop in ("UnitPrice", "PurchaseCost", "QtyOnHand"):
-        if prop in record:
-            record[prop] = checking.amount(record[prop], prop)
-    if kind == "Category":
-        for prop in DEFAULTS["Item"]:
-            record.pop(prop, None)
-        return
-    if kind not in ("Service", "NonInventory", "Inventory", "Group"):
-        raise faults.Fault("2170", "Invalid Enumeration", f"Type: {kind} is not an item type.", element="Type")
-    if before and before.get("Type") == "Inventory" and kind != "Inventory":
-        raise faults.business("The type of an inventory item cannot be changed.")
-    needed = ("IncomeAccountRef", "ExpenseAccountRef", "AssetAccountRef", "InvStartDate") if kind == "Inventory" else ()
-    for prop in needed or (() if kind == "Group" or record.get("ExpenseAccountRef") else ("IncomeAccountRef",)):
-        if prop not in record:
-            raise faults.required(prop)
-    for prop in ("IncomeAccountRef", "ExpenseAccountRef", "AssetAccountRef"):
-        if prop in record:
-            account = books.get("Account", record[prop]["value"]) or {}
-            record[prop] = {"value": record[prop]["value"], "name": account.get("FullyQualifiedName", "")}
-
-
 def _account(books: Books, record: dict, before: dict | None) -> None:
     if '"' in record["Name"]:
         raise faults.invalid_string("Name", "Name must not contain a double quote.")
@@ -203,7 +180,9 @@ def _employee(books: Books, record: dict, before: dict | None) -> None:
         raise faults.required("GivenName or FamilyName")
 
 
-_OWN_RULES = {"Customer": _customer, "Vendor": _vendor, "Item": _item, "Account": _account, "Employee": _employee}
+_OWN_RULES = {
+    "Customer": _customer, "Vendor": _vendor, "Item": items.prepare, "Account": _account, "Employee": _employee,
+}  # fmt: skip
 
 
 def with_address_ids(books: Books, record: dict) -> None:
@@ -214,18 +193,18 @@ def with_address_ids(books: Books, record: dict) -> None:
 
 
 def follow(books: Books, entity: str, before: dict, after: dict, now: datetime) -> None:
-    """Carry a new name to sub-records' paths and to the documents of a renamed customer; no SyncToken moves."""
-    if before.get("FullyQualifiedName") == after.get("FullyQualifiedName"):
-        return
+    """Carry a new name to sub-records' paths and to the documents of who was renamed; no SyncToken moves."""
     field = "DisplayName" if entity in NAMES else "Name"
+    if all(before.get(prop) == after.get(prop) for prop in (field, "FullyQualifiedName")):
+        return
     for child in books.children(entity, after["Id"]):
         old = dict(child)
         child["FullyQualifiedName"] = f"{after['FullyQualifiedName']}:{child[field]}"
         books.put(entity, child)
         follow(books, entity, old, child, now)
-    if entity == "Customer":
-        for kind in ("Estimate", "Invoice", "Payment", "CreditMemo"):
-            documents = books.of_customer(kind, after["Id"])
-            for document in documents:
-                document["CustomerRef"] = {"value": after["Id"], "name": after["DisplayName"]}
-            books.put_many(kind, documents)
+    ref = {"Customer": "CustomerRef", "Vendor": "VendorRef"}.get(entity)
+    for kind in sorted(TRANSACTIONS) if ref else ():
+        documents = books.of_customer(kind, after["Id"])
+        for document in documents:
+            document[ref] = {"value": after["Id"], "name": after[field]}
+        books.put_many(kind, documents)

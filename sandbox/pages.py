@@ -16,12 +16,16 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
 from sandbox import forms, listing, rules
+from sandbox.entities import SALES, VOIDABLE
 from sandbox.faults import Fault
+from sandbox.lines import selling
 from sandbox.store import Books, Store
 from sandbox.times import today, utc_now
 
 blueprint = Blueprint("pages", __name__)
+KINDS = "Estimate, Invoice, Payment, CreditMemo, SalesReceipt, RefundReceipt, Bill"  # documents with a page
 Page = str | AnyResponse | tuple[str, int]
+Act = Callable[[Books], dict]
 
 
 def store() -> Store:
@@ -60,8 +64,7 @@ def usd(amount: Any) -> str:
 
 @blueprint.app_template_filter("quantity")
 def quantity(value: Any) -> str:
-    text = f"{Decimal(value):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return forms.plain(value)
 
 
 def now_day() -> date:
@@ -74,6 +77,8 @@ def state(document: dict) -> tuple[str, str]:
         return "Voided", "quiet"
     if "TxnStatus" in document:
         return document["TxnStatus"], "quiet"
+    if "DueDate" not in document and "UnappliedAmt" not in document and "RemainingCredit" not in document:
+        return "Done", "good"
     if "DueDate" not in document:
         left = Decimal(document.get("UnappliedAmt", document.get("RemainingCredit", 0)))
         return (f"{usd(left)} not applied", "warn") if left else ("Applied", "good")
@@ -185,14 +190,15 @@ def set_active(realm: str, id: int) -> Page:
 # -- documents
 
 
-@blueprint.get("/company/<realm>/<any(Estimate, Invoice, Payment, CreditMemo):entity>/<int:id>")
+@blueprint.get(f"/company/<realm>/<any({KINDS}):entity>/<int:id>")
 def document(realm: str, entity: str, id: int, refused: str = "", status: int = 200) -> Page:
     books = store().reading(realm)
     record = found(books, entity, id)
     page = render_template(
         "company/document.html", entity=entity, document=record, refused=refused, typed=request.form,
         methods=[method for method in books.all("PaymentMethod") if method["Active"]],
-        can_void=entity != "Estimate" and not record.get("PrivateNote", "").startswith("Voided"),
+        can_void=entity in VOIDABLE and not record.get("PrivateNote", "").startswith("Voided"),
+        edited=list(selling(record.get("Line", []))) if entity in SALES else [],
     )  # fmt: skip
     return page, status
 
@@ -209,24 +215,26 @@ def receive_payment(realm: str, id: int) -> Page:
     )  # fmt: skip
 
 
-@blueprint.post("/company/<realm>/<any(Invoice, Payment, CreditMemo):entity>/<int:id>/void")
+@blueprint.post(f"/company/<realm>/<any({KINDS}):entity>/<int:id>/void")
 def void(realm: str, entity: str, id: int) -> Page:
     body = forms.named(str(id), request.form)
     return change(
-        realm, lambda books: rules.void(books, entity, body, now=utc_now()),
+        realm, lambda books: rules.void(books, entity, body, now=utc_now(), by_owner=True),
         lambda refused, status: document(realm, entity, id, refused, status),
         lambda _: url_for(".document", realm=realm, entity=entity, id=id),
     )  # fmt: skip
 
 
-@blueprint.post("/company/<realm>/<any(Estimate, Invoice, Payment, CreditMemo):entity>/<int:id>/delete")
+@blueprint.post(f"/company/<realm>/<any({KINDS}):entity>/<int:id>/delete")
 def delete(realm: str, entity: str, id: int) -> Page:
-    owner = found(store().reading(realm), entity, id)["CustomerRef"]["value"]
+    owner = found(store().reading(realm), entity, id).get("CustomerRef", {}).get("value")
     body = forms.named(str(id), request.form)
     return change(
         realm, lambda books: rules.delete(books, entity, body, now=utc_now()),
         lambda refused, status: document(realm, entity, id, refused, status),
-        lambda _: url_for(".customer", realm=realm, id=owner),
+        lambda _: (
+            url_for(".customer", realm=realm, id=owner) if owner else url_for("trade.listed", realm=realm, kind=entity)
+        ),
     )  # fmt: skip
 
 
@@ -258,7 +266,7 @@ def create_invoice(realm: str, id: int) -> Page:
 
 
 def change(
-    realm: str, act: Callable[[Books], dict], again: Callable[[str, int], Page], onward: Callable[[dict], str]
+    realm: str, act: Act, again: Callable[[str, int], Page], onward: Callable[[dict], str]
 ) -> Page:
     """Do it in one transaction and go on; a refusal shows the page again with a sentence, 409 if it was stale."""
     try:

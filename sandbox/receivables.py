@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from sandbox import checking, faults
+from sandbox import checking, faults, switches
 from sandbox.checking import rounded
 from sandbox.naming import USD
 from sandbox.store import Books
@@ -35,6 +35,9 @@ def prepare_payment(books: Books, record: dict, before: dict | None, *, now: dat
     customer = books.get("Customer", record["CustomerRef"]["value"]) or {}
     record["CustomerRef"] = {"value": customer["Id"], "name": customer["DisplayName"]}
     record["TxnDate"] = checking.day(record.get("TxnDate") or today(now).isoformat(), "TxnDate").isoformat()
+    if "PaymentMethodRef" in record:
+        method = books.get("PaymentMethod", record["PaymentMethodRef"]["value"]) or {}
+        record["PaymentMethodRef"] = {"value": method["Id"], "name": method["Name"]}
     if "DepositToAccountRef" not in record:
         account = books.named("Account", "Undeposited Funds")
         if account:
@@ -94,9 +97,9 @@ def _payments_on(books: Books, kind: str, document: dict) -> list[dict]:
 
 def figure(books: Books, entity: str, record: dict, now: datetime) -> None:
     """Fill in what is open of a sale just prepared; payments that apply too much are trimmed, newest first."""
-    if entity == "Estimate":
+    if entity not in ("Invoice", "CreditMemo"):
         return
-    total = Decimal(record["TotalAmt"])
+    total = Decimal(record["TotalAmt"]) - Decimal(record.get("Deposit", 0))
     paid, links = ZERO, []
     for payment in _payments_on(books, entity, record) if "Id" in record else []:
         mine = _sum(payment, entity, record["Id"])
@@ -119,6 +122,7 @@ def _trim(books: Books, payment: dict, kind: str, id: str, amount: Decimal, now:
     payment["UnappliedAmt"] = max(_unapplied(payment), ZERO)
     payment["MetaData"]["LastUpdatedTime"] = stamp(now)
     books.put("Payment", payment)
+    switches.side_event(books, "Payment", payment["Id"], now)
 
 
 def free(books: Books, entity: str, record: dict, now: datetime) -> None:
@@ -133,9 +137,8 @@ def settle(books: Books, entity: str, before: dict | None, after: dict | None, n
         _settle_links(books, before, after, now)
     elif entity == "Invoice":
         _settle_estimates(books, before, after, now)
-    owners = {record["CustomerRef"]["value"] for record in (before, after) if record}
-    if entity != "Estimate":
-        for owner in owners:
+    if entity in ("Invoice", "CreditMemo", "Payment"):
+        for owner in {record["CustomerRef"]["value"] for record in (before, after) if record}:
             refresh_customer(books, owner, now)
 
 
@@ -161,6 +164,7 @@ def _settle_links(books: Books, before: dict | None, after: dict | None, now: da
         document["SyncToken"] = str(int(document["SyncToken"]) + 1)
         document["MetaData"]["LastUpdatedTime"] = stamp(now)
         books.put(kind, document)
+        switches.side_event(books, kind, id, now)
 
 
 def check_estimates(books: Books, record: dict, before: dict | None) -> None:
@@ -193,6 +197,7 @@ def _settle_estimates(books: Books, before: dict | None, after: dict | None, now
         estimate["LinkedTxn"] = [one for one in estimate.get("LinkedTxn", []) if one != link] + [link] * closing
         estimate["MetaData"]["LastUpdatedTime"] = stamp(now)
         books.put("Estimate", estimate)
+        switches.side_event(books, "Estimate", id, now)
 
 
 def refresh_customer(books: Books, customer_id: str, now: datetime) -> None:
@@ -207,6 +212,7 @@ def refresh_customer(books: Books, customer_id: str, now: datetime) -> None:
     customer["Balance"], customer["BalanceWithJobs"] = own, jobs
     customer["MetaData"]["LastUpdatedTime"] = stamp(now)
     books.put("Customer", customer)
+    switches.side_event(books, "Customer", customer_id, now)
     if customer.get("ParentRef"):
         refresh_customer(books, customer["ParentRef"]["value"], now)
 
@@ -250,7 +256,8 @@ def batched(rows: Iterable[dict], size: int) -> Iterator[list[dict]]:
 
 def _with_open(kind: str, document: dict, applied: dict) -> dict:
     parts = applied.get((kind, document["Id"]), [])
-    document["Balance"] = Decimal(document["TotalAmt"]) - sum((amount for _, amount in parts), ZERO)
+    spent = sum((amount for _, amount in parts), Decimal(document.get("Deposit", 0)))
+    document["Balance"] = Decimal(document["TotalAmt"]) - spent
     if kind == "CreditMemo":
         document["RemainingCredit"] = document["Balance"]
     else:

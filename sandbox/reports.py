@@ -76,7 +76,7 @@ def _open(books: Books, day: date) -> Iterator[tuple[str, int, dict, Decimal]]:
         yield "Payment", -1, payment, rest
     for key, body in documents.items():
         sign = 1 if key[0] == "Invoice" else -1
-        yield key[0], sign, body, Decimal(body["TotalAmt"]) - applied.get(key, ZERO)
+        yield key[0], sign, body, Decimal(body["TotalAmt"]) - Decimal(body.get("Deposit", 0)) - applied.get(key, ZERO)
 
 
 def _span(late: int) -> int:

@@ -8,8 +8,18 @@ answered, or raise ``faults.Fault`` (leave the transaction then: nothing of it m
 from datetime import datetime
 from typing import Any
 
-from sandbox import checking, faults, naming, receivables, sales
-from sandbox.entities import COMPUTED, ENTITIES, NAMES, READ_ONLY, SALES, SINGLES, TRANSACTIONS
+from sandbox import checking, deposits, faults, naming, payables, receivables, sales, stock, switches, uploads
+from sandbox.entities import (
+    COMPUTED,
+    ENTITIES,
+    NAMES,
+    PURCHASES,
+    READ_ONLY,
+    SALES,
+    SINGLES,
+    TRANSACTIONS,
+    VOIDABLE,
+)
 from sandbox.store import Books, envelope
 from sandbox.times import stamp
 
@@ -25,14 +35,18 @@ def read(books: Books, entity: str, id: Any) -> str:
 
 
 def create(
-    books: Books, entity: str, body: dict, *, now: datetime, include: frozenset[str] = frozenset()
+    books: Books, entity: str, body: dict, *, now: datetime, include: frozenset[str] = frozenset(),
+    by_owner: bool = False,
 ) -> dict:
-    """Create a record from a request body. ``include`` holds request options such as allowduplicatedocnum."""
+    """Create a record from a request body. ``include`` holds request options such as allowduplicatedocnum;
+    ``by_owner`` tells that a person does it in QuickBooks itself, who may do a little more than the API."""
     _writable(entity, "create")
     if entity in SINGLES:
         raise faults.unsupported("create")
     checking.properties(entity, body)
     given, _ = checking.clean(body)
+    if entity == "Item" and given.get("Type") == "Group" and not by_owner:
+        raise faults.business("Bundles can be read through the API, not created.")
     record = _prepare(books, entity, given, None, given=given, now=now, include=include)
     naming.with_address_ids(books, record)
     record = envelope(record, id=books.next_id(ENTITIES[entity].sequence), created=now)
@@ -47,6 +61,7 @@ def update(
     _writable(entity, "update")
     checking.properties(entity, body)
     before = current(books, entity, body)
+    deposits.frozen(before)
     given, cleared = checking.clean(body)
     sparse = body.get("sparse") in (True, "true")
     record = _merged(entity, before, given, cleared, sparse)
@@ -94,33 +109,52 @@ def current(books: Books, entity: str, body: dict) -> dict:
 
 
 def delete(books: Books, entity: str, body: dict, *, now: datetime) -> dict:
-    """Delete a transaction; names cannot be deleted, only made inactive."""
-    if entity not in TRANSACTIONS:
+    """Delete a transaction or attachment; names cannot be deleted, only made inactive."""
+    if entity not in TRANSACTIONS and entity != "Attachable":
         raise faults.unsupported("delete")
     before = current(books, entity, body)
-    _open_period(books, before)
-    if entity != "Estimate" and entity != "Payment":
+    if entity in TRANSACTIONS:
+        _open_period(books, before)
+        deposits.frozen(before)
+        payables.deletable(entity, before)
+    if entity in ("Invoice", "CreditMemo"):
         receivables.free(books, entity, before, now)
     books.remove(entity, before["Id"], now)
-    receivables.settle(books, entity, before, None, now)
+    _settle(books, entity, before, None, now)
     books.notify(entity, before["Id"], "deleted", now)
     return {"domain": "QBO", "status": "Deleted", "Id": before["Id"]}
 
 
-def void(books: Books, entity: str, body: dict, *, now: datetime) -> dict:
-    """Set a transaction to zero and keep it; "Voided" leads its private note [recorded: void_invoice_sequence]."""
-    if entity not in ("Invoice", "CreditMemo", "Payment"):
+def void(books: Books, entity: str, body: dict, *, now: datetime, by_owner: bool = False) -> dict:
+    """Set a transaction to zero and keep it; "Voided" leads its private note [recorded: void_invoice_sequence].
+
+    Through the API an invoice that payments are applied to is refused (6450) [FACTS 10]; the owner may, they are freed.
+    """
+    if entity not in VOIDABLE:
         raise faults.unsupported("void")
     before = current(books, entity, body)
     _open_period(books, before)
+    deposits.frozen(before)
+    if entity == "Invoice" and not by_owner and any(link["TxnType"] == "Payment" for link in before["LinkedTxn"]):
+        detail = "Payments are applied to this invoice. Remove or unapply them first."
+        raise faults.Fault("6450", "Transaction is settled and cannot be voided", detail)
+    return _voided(books, entity, before, now)
+
+
+def _voided(books: Books, entity: str, before: dict, now: datetime) -> dict:
     note = before.get("PrivateNote", "")
     record = {**before, "PrivateNote": VOIDED + (f" - {note}" if note else ""), "TotalAmt": 0}
-    if entity == "Payment":
-        record |= {"UnappliedAmt": 0, "Line": []}
+    if entity in ("Payment", "BillPayment"):
+        record |= {"Line": []} | ({"UnappliedAmt": 0} if entity == "Payment" else {})
     else:
-        receivables.free(books, entity, before, now)
+        if entity in ("Invoice", "CreditMemo"):
+            receivables.free(books, entity, before, now)
         record |= {"Balance": 0, "Line": [_zero(line) for line in before["Line"]], "TxnTaxDetail": {"TotalTax": 0}}
-        record |= {"LinkedTxn": []} if entity == "Invoice" else {"RemainingCredit": 0}
+        if entity == "Invoice":
+            record["LinkedTxn"] = []
+        elif entity == "CreditMemo":
+            record["RemainingCredit"] = 0
+        record.pop("Deposit", None)
     record["SyncToken"] = str(int(before["SyncToken"]) + 1)
     record["MetaData"] = {**before["MetaData"], "LastUpdatedTime": stamp(now)}
     books.put(entity, record)
@@ -131,7 +165,11 @@ def _zero(line: dict) -> dict:
     line = {**line, "Amount": 0} if "Amount" in line else line
     detail = line.get("SalesItemLineDetail")
     if detail:
-        line["SalesItemLineDetail"] = {key: value for key, value in detail.items() if key not in ("Qty", "UnitPrice")}
+        quantities = ("Qty", "UnitPrice", "TaxInclusiveAmt")
+        line["SalesItemLineDetail"] = {key: value for key, value in detail.items() if key not in quantities}
+    if "GroupLineDetail" in line:
+        members = [_zero(member) for member in line["GroupLineDetail"]["Line"]]
+        line["GroupLineDetail"] = {**line["GroupLineDetail"], "Line": members}
     return line
 
 
@@ -149,6 +187,7 @@ def send(books: Books, entity: str, id: Any, *, now: datetime, send_to: str | No
     record["DeliveryInfo"] = {"DeliveryType": "Email", "DeliveryTime": stamp(now)}
     record["MetaData"]["LastUpdatedTime"] = stamp(now)
     books.put(entity, record)
+    books.mailed(entity, record["Id"], record["BillEmail"]["Address"], now)
     books.notify(entity, record["Id"], "emailed", now)
     return record
 
@@ -165,7 +204,7 @@ def _writable(entity: str, operation: str) -> None:
 
 def _number(id: Any) -> str:
     text = str(id)
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) >= 2**63:
         raise faults.invalid_id(id)
     return text
 
@@ -178,7 +217,7 @@ def _prepare(
         if entity == "Invoice":
             receivables.check_estimates(books, record, before)
         _open_period(books, record, before)
-        if before and before["CustomerRef"]["value"] != record["CustomerRef"]["value"]:
+        if before and entity in ("Invoice", "CreditMemo") and before["CustomerRef"] != record["CustomerRef"]:
             receivables.free(books, entity, before, now)
         receivables.figure(books, entity, record, now)
         return record
@@ -186,15 +225,39 @@ def _prepare(
         record = receivables.prepare_payment(books, record, before, now=now)
         _open_period(books, record, before)
         return record
+    if entity in PURCHASES:
+        record = payables.prepare(books, entity, record, before, given=given, now=now)
+        _open_period(books, record, before)
+        return record
+    if entity == "Deposit":
+        record = deposits.prepare(books, record, before, now=now)
+        _open_period(books, record, before)
+        return record
+    if entity == "Attachable":
+        return uploads.prepare(books, record)
     return naming.prepare(books, entity, record, before)
 
 
+def _settle(books: Books, entity: str, before: dict | None, after: dict | None, now: datetime) -> None:
+    """Bring everything that depends on a changed transaction back to truth. ``after`` is None when it was deleted."""
+    stock.move(books, entity, before, after, now)
+    if entity in PURCHASES:
+        payables.settle(books, entity, before, after, now)
+    elif entity == "Deposit":
+        deposits.settle(books, before, after, now)
+    elif entity in TRANSACTIONS:
+        receivables.settle(books, entity, before, after, now)
+
+
 def _open_period(books: Books, *records: dict | None) -> None:
-    """Refuse what would change closed books (6200)."""
+    """Refuse what would change closed books: 6200, or 6210 where the owner guards them with a password."""
     prefs = (books.get("Preferences", 1) or {}).get("AccountingInfoPrefs", {})
     closed = prefs.get("BookCloseDate")
     for record in records:
         if closed and record and record["TxnDate"] <= closed:
+            if switches.setting(books, "closed_with_password"):
+                detail = f"The books are closed up to {closed} and a password is needed, which this API cannot take."
+                raise faults.Fault("6210", "Account period closed, password required", detail)
             raise faults.Fault(
                 "6200", "Account period closed, cannot be modified",
                 f"The account period has closed and the account books cannot be updated through the QuickBooks Online "
@@ -205,7 +268,7 @@ def _open_period(books: Books, *records: dict | None) -> None:
 def _done(books: Books, entity: str, before: dict | None, after: dict, verb: str, now: datetime) -> dict:
     """Settle what follows from a stored change, queue the notice, return the record as it stands now."""
     if entity in TRANSACTIONS:
-        receivables.settle(books, entity, before, after, now)
+        _settle(books, entity, before, after, now)
     elif before:
         naming.follow(books, entity, before, after, now)
         if entity == "Customer":

@@ -2,7 +2,8 @@
 
 One row per record: its JSON text beside the columns that queries, name checks and balances need. Amount columns hold
 whole cents. ``tombstone`` remembers deletions for change data capture, ``answered`` the answers by request id,
-``notice`` what webhooks have still to tell.
+``notice`` what webhooks have still to tell, ``setting`` a company's switches, ``mail`` each document mailed,
+``attachment`` the bytes of uploaded files.
 """
 
 TABLES = """
@@ -26,6 +27,13 @@ CREATE TABLE IF NOT EXISTS tombstone (
     PRIMARY KEY (realm, entity, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counter (
     realm TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (realm, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS setting (
+    realm TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (realm, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS mail (
+    number INTEGER PRIMARY KEY, realm TEXT NOT NULL, entity TEXT NOT NULL, id TEXT NOT NULL, address TEXT NOT NULL,
+    at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS attachment (
+    realm TEXT NOT NULL, id INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY (realm, id));
 CREATE TABLE IF NOT EXISTS answered (
     realm TEXT NOT NULL, request_id TEXT NOT NULL, item TEXT NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (realm, request_id, item)) WITHOUT ROWID;

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import exact
-from sandbox.entities import ENTITIES
+from sandbox.entities import ENTITIES, WITHOUT_NOTICE
 from sandbox.schema import TABLES
 from sandbox.times import parse, sortable, stamp
 
@@ -176,7 +176,7 @@ class Books:
         return [exact.loads(body) for (body,) in rows]
 
     def open_cents(self, customer_id: str | int) -> int:
-        """What a customer owes by itself, in cents: open invoices less unapplied payments and credits."""
+        """What a customer owes (or a vendor is owed) by itself, in cents: open documents less what is not applied."""
         row = self.connection.execute(
             "SELECT COALESCE(SUM(open_cents), 0) FROM record WHERE realm=? AND customer=?",
             (self.realm, int(customer_id)),
@@ -217,7 +217,7 @@ class Books:
         return (
             self.realm, entity, int(body["Id"]), int(body.get("Active", True)),
             sortable(parse(body["MetaData"]["LastUpdatedTime"])), spec.namespace if name else None,
-            name.casefold() if name else None, _reference(body, "ParentRef"), _reference(body, "CustomerRef"),
+            name.casefold() if name else None, _reference(body, "ParentRef"), _owner(body),
             body.get("DocNumber"), body.get("TxnDate"), _open(entity, body), exact.dumps(body),
         )  # fmt: skip
 
@@ -263,12 +263,43 @@ class Books:
     def remember(self, request_id: str, body: str, item: str = "") -> None:
         self.connection.execute("INSERT OR IGNORE INTO answered VALUES (?,?,?,?)", (self.realm, request_id, item, body))
 
+    def answers(self) -> Iterator[tuple[str, str, str, dict]]:
+        """(request id, batch item, entity, record) of every write that was carried out under a request id."""
+        rows = self.connection.execute(
+            "SELECT request_id, item, body FROM answered WHERE realm=? ORDER BY request_id, item", (self.realm,)
+        )
+        for request_id, item, text in rows:
+            body = exact.loads(text if text.startswith("{") else f"{{{text}}}")  # of a batch item only its members
+            entity = next(name for name in body if name in ENTITIES)
+            yield request_id, item, entity, body[entity]
+
+    def mailed(self, entity: str, id: str, address: str, at: datetime) -> None:
+        """Remember that a document went out by mail; each call is one mail."""
+        self.connection.execute(
+            "INSERT INTO mail (realm, entity, id, address, at) VALUES (?,?,?,?,?)",
+            (self.realm, entity, id, address, at.isoformat()),
+        )
+
+    def mails(self) -> list[dict]:
+        """What was mailed, oldest first: entity, id, address, at."""
+        rows = self.connection.execute(
+            "SELECT entity, id, address, at FROM mail WHERE realm=? ORDER BY number", (self.realm,)
+        )
+        return [dict(zip(("entity", "id", "address", "at"), row, strict=True)) for row in rows]
+
     def notify(self, entity: str, id: str, verb: str, at: datetime, other_id: str | None = None) -> None:
         """Queue a webhook notice: verb is created, updated, deleted, void, emailed or merged."""
+        if entity in WITHOUT_NOTICE:
+            return
         self.connection.execute(
             "INSERT INTO notice (realm, entity, id, verb, at, other_id) VALUES (?,?,?,?,?,?)",
             (self.realm, entity, id, verb, at.isoformat(), other_id),
         )
+
+
+def _owner(body: dict) -> int | None:
+    """The customer or vendor of a document; both take their ids from one sequence, so one column holds them."""
+    return _reference(body, "CustomerRef") or _reference(body, "VendorRef")
 
 
 def _reference(body: dict, prop: str) -> int | None:
@@ -277,11 +308,13 @@ def _reference(body: dict, prop: str) -> int | None:
 
 
 def _open(entity: str, body: dict) -> int:
-    """A document's share in its customer's balance, in cents."""
-    if entity == "Invoice":
+    """A document's share in its customer's or vendor's balance, in cents."""
+    if entity in ("Invoice", "Bill"):
         return cents(body.get("Balance"))
     if entity == "Payment":
         return -cents(body.get("UnappliedAmt"))
     if entity == "CreditMemo":
         return -cents(body.get("RemainingCredit"))
+    if entity == "BillPayment":
+        return cents(sum(Decimal(line["Amount"]) for line in body.get("Line", []))) - cents(body.get("TotalAmt"))
     return 0

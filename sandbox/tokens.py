@@ -52,6 +52,8 @@ class Authority:
 
     def __init__(self, store: Store, settings: Settings):
         self.store, self.settings = store, settings
+        self.refreshed: list[float] = []
+        """When each refresh was granted (seconds since 1970), since the start."""
 
     def code(
         self, realm: str, scope: str, redirect_uri: str, *, challenge: str | None = None, method: str = "plain"
@@ -99,6 +101,7 @@ class Authority:
                     "SELECT value, issued, expires FROM token WHERE grant_key=? AND kind='refresh' AND data='{}'",
                     (key,),
                 ).fetchone()
+            self.refreshed.append(now)
             if now - issued < self.settings.rotate_after_seconds:
                 return self._issue(key, realm, scope, hard, (value, expires))
             connection.execute("UPDATE token SET data=? WHERE value=?", (json.dumps({"replaced": now}), value))

@@ -12,6 +12,7 @@ from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sandbox.entities import SALES
 from sandbox.seed.books import books
 from sandbox.seed.contacts import COLUMNS, Label, contacts, write_contacts
 from sandbox.seed.jobs import DEFAULT_DOCUMENTS
@@ -85,7 +86,7 @@ def load(
 
 def used_up(entity: str, record: Record, counters: dict[str, int]) -> None:
     """Keep the highest document number of each series and the highest address id, so that new ones follow on."""
-    if "DocNumber" in record:
+    if entity in SALES and "DocNumber" in record:
         series = "number:Estimate" if entity == "Estimate" else "number:Sales"
         counters[series] = max(counters.get(series, 0), int(record["DocNumber"]))
         return

@@ -1,13 +1,14 @@
 """The whole made-up company as one stream of QuickBooks records, in flat memory.
 
 Works through the roster in blocks of 1,000 customers. Within a block documents get ids and numbers in the order of
-their dates; the blocks follow one another, like branches converted one after the other. Called by `sandbox.seed`.
+their dates; the blocks follow one another, like branches converted one after the other. What was sold on the spot and
+what was bought comes last. Called by `sandbox.seed`.
 """
 
 from collections.abc import Iterator
 from datetime import date
 
-from sandbox.seed import jobs
+from sandbox.seed import counter_sales, jobs, purchases
 from sandbox.seed.customers import customers
 from sandbox.seed.documents import WRITERS
 from sandbox.seed.jobs import Document
@@ -29,10 +30,13 @@ class Counters:
         self.id = 0
         self.numbers: dict[str, int] = {}
 
-    def assign(self, document: Document) -> None:
+    def next_id(self) -> str:
         self.id += 1
-        document.id = str(self.id)
-        if document.entity != "Payment":
+        return str(self.id)
+
+    def assign(self, document: Document) -> None:
+        document.id = self.next_id()
+        if document.entity not in ("Payment", "Deposit"):
             series = "Estimate" if document.entity == "Estimate" else "sales"
             number = self.numbers.get(series, FIRST_NUMBER)
             self.numbers[series] = number + 1
@@ -43,21 +47,31 @@ def books(size: int, seed: int, today: date, *, company_name: str, documents: fl
     """Every record of the company as (entity name, body)."""
     calendar = Calendar(today)
     founded = calendar.stamp(FOUNDED, NINE_O_CLOCK)
-    yield from listed(company_name, lambda number: base(number, "0", founded, founded))
+    bills = purchases.plan(size, seed) if documents > 0 else []
+    vendors: dict[str, str] = {}
+    for entity, record in listed(company_name, lambda number: base(number, "0", founded, founded)):
+        if entity == "Vendor":
+            vendors[record["Id"]] = record["DisplayName"]
+            record["Balance"] = purchases.owed(bills, record["Id"])
+        yield entity, record
     counters = Counters()
+    walk_ins: list[counter_sales.WalkIn] | None = [] if documents > 0 else None
     block: list[Entry] = []
     for group in entries(size, seed):
         block += group
         if len(block) >= BLOCK:
-            yield from written(block, seed, calendar, counters, documents)
+            yield from written(block, seed, calendar, counters, documents, walk_ins)
             block = []
-    yield from written(block, seed, calendar, counters, documents)
+    yield from written(block, seed, calendar, counters, documents, walk_ins)
+    yield from counter_sales.written(walk_ins or [], size, seed, calendar, counters.assign)
+    yield from purchases.written(bills, vendors, calendar, counters.next_id)
 
 
 def written(
-    block: list[Entry], seed: int, calendar: Calendar, counters: Counters, documents: float
+    block: list[Entry], seed: int, calendar: Calendar, counters: Counters, documents: float,
+    walk_ins: list[counter_sales.WalkIn] | None,
 ) -> Iterator[tuple[str, Record]]:
-    """The customers of one block, then their documents, oldest first."""
+    """The customers of one block, then their documents, oldest first. ``walk_ins`` collects who may buy on the spot."""
     plans = {entry.position: jobs.plan(entry, stream_for(seed, "jobs", entry.position), documents) for entry in block}
     made = sorted((document for plan in plans.values() for document in plan), key=lambda document: document.moment)
     for document in made:
@@ -65,5 +79,8 @@ def written(
     known = dict(customers(block, plans, calendar))
     for customer in known.values():
         yield "Customer", customer
+    if walk_ins is not None and len(walk_ins) < counter_sales.WALK_INS:
+        met = [(entry, known[entry.position]) for entry in block if entry.active]
+        walk_ins += [(entry, customer) for entry, customer in met if not customer["Job"]]
     for document in made:
         yield document.entity, WRITERS[document.entity](document, known[document.entry.position], calendar)

@@ -7,7 +7,7 @@ void_invoice_sequence. Amounts are handed over by `jobs`; nothing is calculated 
 from collections.abc import Callable
 from decimal import Decimal
 
-from sandbox.seed.jobs import Document, Line, days
+from sandbox.seed.jobs import Document, Line, accepted, days
 from sandbox.seed.lists import ACCOUNT_ID, PAYMENT_METHODS, TAX_PERCENT, TERMS, USD, Record
 from sandbox.seed.shape import ZERO, Calendar, base, money
 
@@ -91,7 +91,7 @@ def tax(document: Document) -> Record:
 def estimate(document: Document, customer: Record, calendar: Calendar) -> Record:
     made = {"TxnStatus": document.status, "ExpirationDate": calendar.date(document.age - 30)}
     if document.status in ("Accepted", "Closed"):
-        made |= {"AcceptedBy": document.entry.person.given, "AcceptedDate": calendar.date(max(1, document.age - 2))}
+        made |= {"AcceptedBy": document.entry.person.given, "AcceptedDate": calendar.date(accepted(document))}
     return made | sale(document, customer, calendar)
 
 

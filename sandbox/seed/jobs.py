@@ -15,7 +15,9 @@ DOCUMENTS_PER_JOB = 2.3  # measured over 10,000 customers: turns a wish for docu
 DEFAULT_DOCUMENTS = 3.0
 OLDEST = 1_100  # days
 TAX_BASIS_POINTS = 885
-OPENING_HOUR = {"Estimate": 7, "Invoice": 9, "CreditMemo": 11, "Payment": 13}  # same-day documents keep their order
+OPENING_HOUR = {  # documents of one day keep their order
+    "Estimate": 7, "Invoice": 9, "CreditMemo": 11, "Payment": 13, "SalesReceipt": 15, "RefundReceipt": 16,
+}  # fmt: skip
 
 # What becomes of an invoice, per mille: (recent, older than four months).
 OUTCOMES: dict[str, tuple[int, int]] = {
@@ -24,6 +26,7 @@ OUTCOMES: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 OUTCOME_NAMES = tuple(OUTCOMES)
 OUTCOME_WEIGHTS = tuple(tuple(row[column] for row in OUTCOMES.values()) for column in (0, 1))
+HABITS = (3, 12, 21, 33, 55)  # days from invoice to payment
 CREDITS = ("Goodwill credit, delayed start", "Returned sump pump", "Warranty adjustment")
 ZERO_PAYMENT_NOTE = "Created by QB Online to link credits to charges."  # recorded: query_payment_page
 
@@ -73,7 +76,7 @@ def plan(entry: Entry, stream: Random, documents: float = DEFAULT_DOCUMENTS) -> 
     made: list[Document] = []
     unpaid: list[Document] = []
     for _ in range(int(stream.random() * (2 * documents / DOCUMENTS_PER_JOB + 1)) if documents > 0 else 0):
-        age = 3 + int(stream.random() ** 2.2 * OLDEST)
+        age = 3 + int(stream.random() ** 1.6 * OLDEST)
         lines = choose_lines(stream)
         quote = None
         if stream.random() < 0.62:
@@ -82,6 +85,8 @@ def plan(entry: Entry, stream: Random, documents: float = DEFAULT_DOCUMENTS) -> 
             quote.status = stream.choices(("Closed", "Pending", "Accepted", "Rejected"), (70, 14, 8, 8))[0]
             if quote.status == "Pending" and age > 180:
                 quote.status = "Rejected"
+            if quote.status == "Rejected":
+                quote.touched = max(1, age - 5 - quote.second % 40), quote.second
             if quote.status != "Closed":
                 continue
         invoice = sale("Invoice", entry, max(1, age - stream.randrange(1, 30)), lines, stream)
@@ -176,7 +181,7 @@ def pay_together(unpaid: list[Document], stream: Random) -> list[Document]:
 def pay(parts: list[tuple[Document, int]], stream: Random, *, extra: int = 0, later: bool = False) -> Document:
     """A payment of these parts, and `extra` cents kept as the customer's credit. Lowers the invoices' balances."""
     youngest = min(invoice.age for invoice, _ in parts)
-    age = 1 if later else max(1, youngest - stream.randrange(0, 45))
+    age = 1 if later else max(1, youngest - delay(parts[0][0].entry, stream.randrange(0, 45)))
     if later and youngest > 60:
         age = youngest - 55
     payment = Document("Payment", parts[0][0].entry, age, second_of_day("Payment", stream))
@@ -187,6 +192,17 @@ def pay(parts: list[tuple[Document, int]], stream: Random, *, extra: int = 0, la
     for invoice, amount in parts:
         apply(payment, invoice, amount)
     return payment
+
+
+def delay(entry: Entry, luck: int) -> int:
+    """Days until this customer pays: a habit of their own, some days either way (`luck` is 0 to 44)."""
+    return max(0, HABITS[entry.position % len(HABITS)] + (luck - 22) // 3)
+
+
+def accepted(quote: Document) -> int:
+    """Its age when the customer said yes: some days after it was made, and not after its invoice."""
+    invoiced = min((one.age for one in quote.linked), default=1)
+    return max(1, invoiced, quote.age - 1 - quote.second % 24)
 
 
 def apply(payment: Document, target: Document, amount: int) -> None:

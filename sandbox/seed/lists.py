@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sandbox.seed import dirt
+from sandbox.seed import catalogue, dirt
 from sandbox.seed.households import street_of
 from sandbox.seed.people import make_person, plain, stream_for
 
@@ -20,6 +20,7 @@ COMPANY_NAMES = ("Bedrock Foundation Repair", "Heartland Basement Systems", "Pra
                  "Limestone Waterproofing", "True Level Foundations")  # fmt: skip
 USD = {"value": "USD", "name": "United States Dollar"}
 TAX_PERCENT = Decimal("8.85")
+KANSAS_RATES = (("Kansas State", "6.5"), ("Johnson County", "1.475"), ("City of Overland Park", "1.25"))
 EMPLOYEES, VENDORS = 12, 48  # their ids are 1-12 and 13-60, customers follow
 
 # name, type, sub-type, classification, balance is kept by QBO and shown as 0 here except for receivables
@@ -45,6 +46,8 @@ ACCOUNTS: tuple[tuple[str, str, str, str], ...] = (
     ("Fuel", "Expense", "Auto", "Expense"),
     ("Insurance", "Expense", "Insurance", "Expense"),
     ("Advertising", "Expense", "AdvertisingPromotional", "Expense"),
+    ("Job Materials", "Cost of Goods Sold", "SuppliesMaterialsCogs", "Expense"),
+    ("Office Expenses", "Expense", "OfficeGeneralAdministrativeExpenses", "Expense"),
 )
 ACCOUNT_ID = {row[0]: str(number) for number, row in enumerate(ACCOUNTS, start=1)}
 
@@ -125,11 +128,15 @@ def listed(name: str, stamp: Stamp) -> Iterator[tuple[str, Record]]:
     yield from taxes(stamp)
     for product in PRODUCTS:
         yield "Item", item(product, stamp)
+    for number, listed_item in enumerate(catalogue.items(ACCOUNT_ID, stamp), start=len(PRODUCTS) + 1):
+        yield "Item", {**listed_item, **stamp(str(number))}
     yield from staff_and_suppliers(stamp)
 
 
 def taxes(stamp: Stamp) -> Iterator[tuple[str, Record]]:
-    """One city's sales tax. TAX and NON on lines are pseudo codes: QBO does not list them [query_taxcode_page]."""
+    """The city's sales tax in one rate, and across the state line three rates in one code.
+
+    TAX and NON on lines are pseudo codes: QBO does not list them [query_taxcode_page]."""
     yield "TaxRate", {
         "Name": "Kansas City", "Description": "Sales Tax", "Active": True, "RateValue": TAX_PERCENT,
         "AgencyRef": {"value": "1"}, "SpecialTaxType": "NONE", "DisplayType": "ReadOnly", **stamp("1"),
@@ -139,14 +146,33 @@ def taxes(stamp: Stamp) -> Iterator[tuple[str, Record]]:
         "Name": "Kansas City", "Description": "Kansas City", "Active": True, "Taxable": True, "TaxGroup": True,
         "SalesTaxRateList": {"TaxRateDetail": [detail]}, "PurchaseTaxRateList": {"TaxRateDetail": []}, **stamp("2"),
     }  # fmt: skip
+    details = []
+    for number, (name, percent) in enumerate(KANSAS_RATES, start=2):
+        yield "TaxRate", {
+            "Name": name, "Description": "Sales Tax", "Active": True, "RateValue": Decimal(percent),
+            "AgencyRef": {"value": "2"}, "SpecialTaxType": "NONE", "DisplayType": "ReadOnly", **stamp(str(number)),
+        }  # fmt: skip
+        ref = {"value": str(number), "name": name}
+        details.append({"TaxRateRef": ref, "TaxTypeApplicable": "TaxOnAmount", "TaxOrder": 0})
+    yield "TaxCode", {
+        "Name": "Overland Park", "Description": "Overland Park", "Active": True, "Taxable": True, "TaxGroup": True,
+        "SalesTaxRateList": {"TaxRateDetail": details}, "PurchaseTaxRateList": {"TaxRateDetail": []}, **stamp("3"),
+    }  # fmt: skip
 
 
 def item(product: Product, stamp: Stamp) -> Record:
+    bought: Record = {"PurchaseCost": 0}
+    if product.id in catalogue.COSTS:
+        cost, account = catalogue.COSTS[product.id]
+        bought = {"PurchaseCost": Decimal(cost) / 100, "PurchaseDesc": product.name,
+                  "ExpenseAccountRef": {"value": ACCOUNT_ID[account], "name": account}}  # fmt: skip
+    if product.id in catalogue.SKUS:
+        bought["Sku"] = catalogue.SKUS[product.id]
     return {
         "Name": product.name, "Description": product.description, "Active": True, "FullyQualifiedName": product.name,
         "Taxable": product.taxable, "UnitPrice": Decimal(product.price) / 100, "Type": product.kind,
-        "IncomeAccountRef": {"value": ACCOUNT_ID[product.account], "name": product.account}, "PurchaseCost": 0,
-        "TrackQtyOnHand": False, **stamp(product.id),
+        "IncomeAccountRef": {"value": ACCOUNT_ID[product.account], "name": product.account}, **bought,
+        "TrackQtyOnHand": False, "DeferredRevenue": False, **stamp(product.id),
     }  # fmt: skip
 
 
@@ -170,7 +196,8 @@ def staff_and_suppliers(stamp: Stamp) -> Iterator[tuple[str, Record]]:
         yield "Vendor", {
             "BillAddr": {"Id": str(number), "Line1": street_of(who, stream), "City": who.place.city,
                          "CountrySubDivisionCode": who.place.state, "PostalCode": who.place.zip},
-            "Balance": 0, "AcctNum": str(7000 + number * 13), "Vendor1099": number % 5 == 0, "CurrencyRef": USD,
+            "Balance": 0, "BillRate": 0, "CostRate": 0, "AcctNum": str(7000 + number * 13),
+            "Vendor1099": number % 5 == 0, "CurrencyRef": USD,
             "GivenName": who.given, "FamilyName": who.family, "CompanyName": name, "DisplayName": shown,
             "PrintOnCheckName": name, "Active": active,
             "PrimaryPhone": {"FreeFormNumber": dirt.written_phone(f"816555{9000 + number}", stream)},
@@ -210,7 +237,7 @@ def preferences(name: str, base: Record) -> Record:
                                 "ClassTrackingPerTxnLine": False, "TrackDepartments": False,
                                 "CustomerTerminology": "Customers"},
         "ProductAndServicesPrefs": {"ForSales": True, "ForPurchase": True, "QuantityWithPriceAndRate": True,
-                                    "QuantityOnHand": False},
+                                    "QuantityOnHand": True},
         "SalesFormsPrefs": {"CustomTxnNumbers": False, "AllowDeposit": False, "AllowDiscount": True,
                             "DefaultDiscountAccount": ACCOUNT_ID["Discounts given"], "AllowEstimates": True,
                             "AllowServiceDate": False, "AllowShipping": False, "DefaultTerms": {"value": "4"},
