@@ -6,10 +6,12 @@ does not check that an address exists, and it is not for printing.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from crm.domain.name_tables import words
-from crm.domain.names import fold
+from crm.domain.names import fold, fold_words
 
 _STREET_WORDS = {
     "street": "st", "str": "st", "strasse": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr",
@@ -30,8 +32,7 @@ _HOUSE_FIRST = re.compile(r"(\d+[a-z]?)(?:\s*[-–/]\s*\d+)?\s+(.+)", re.IGNOREC
 _HOUSE_LAST = re.compile(r"(.+?)\s+(\d+\s?[a-z]?)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class AddressKey:
+class AddressKey(NamedTuple):
     """An address in comparable form; any part may be empty. `postal` is five digits in the US, else without spaces."""
 
     number: str = ""
@@ -44,18 +45,52 @@ class AddressKey:
 def read_address(*lines: str | None, city: str | None = "", postal: str | None = "") -> AddressKey | None:
     """The comparable form of an address, or None when the lines and fields are all empty. Never raises."""
     number = street = unit = ""
-    for line in (text[:500] for text in lines if text):
-        unit = unit or (_unit_in(line) or "")
-        if number:
+    for line in lines:
+        if not line:
             continue
-        number, street = _street_in(line)
-    code = "".join(c for c in (postal or "")[:30].upper() if c.isalnum())
-    if code[:5].isdigit() and len(code) == 9:
-        code = code[:5]
-    town = fold((city or "")[:255])
+        line = line[:500]
+        if not number and (plain := _plain_street(line)):
+            number, street = plain
+            continue
+        unit = unit or (_unit_in(line) or "")
+        if not number:
+            number, street = _street_in(line)
+    code = _code(postal) if postal else ""
+    town = _town(city[:255]) if city else ""
     if not (number or street or code or town):
         return None
     return AddressKey(number, street, unit, code, town)
+
+
+def _code(postal: str) -> str:
+    code = postal[:30].upper()
+    if not code.isalnum():
+        code = "".join([c for c in code if c.isalnum()])
+    return code[:5] if len(code) == 9 and code[:5].isdigit() else code
+
+
+_town = lru_cache(maxsize=8192)(fold)
+
+
+def _plain_street(line: str) -> tuple[str, str] | None:
+    """House number and street of a line that is nothing else ("12 Oak St."), as most are; None: look closer."""
+    if not line.isascii() or not _MARKS.isdisjoint(line):
+        return None
+    found = fold_words(line)
+    if len(found) < 2 or not _ASIDE.isdisjoint(found) or not found[0][0].isdigit():
+        return None
+    number = found[0]
+    if not (number.isdigit() or (number[:-1].isdigit() and number[-1].isalpha())):
+        return None
+    lowered = line.lower()
+    if "box" in lowered or "postfach" in lowered:
+        return None
+    return number, _street_of(found[1:])
+
+
+_MARKS = frozenset("#'`")
+_ASIDE = words("apt apartment unit suite ste rm room flat fl floor")
+"""Words that stand before the number of a unit, as in _UNIT."""
 
 
 def _unit_in(line: str) -> str | None:
@@ -76,6 +111,10 @@ def _street_in(line: str) -> tuple[str, str]:
         street, number = found.groups()
     else:
         return "", ""
-    parts = [_STREET_WORDS.get(word, word) for word in street.split()]
-    telling = [word for word in parts if word not in _SUFFIXES] or parts
-    return number.replace(" ", ""), " ".join(telling)
+    return number.replace(" ", ""), _street_of(street.split())
+
+
+def _street_of(found: Sequence[str]) -> str:
+    """The words that tell a street, "Street" and its like left off where others remain."""
+    parts = [_STREET_WORDS.get(word, word) for word in found]
+    return " ".join([word for word in parts if word not in _SUFFIXES] or parts)

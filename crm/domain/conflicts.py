@@ -7,6 +7,7 @@ import re
 from difflib import SequenceMatcher
 
 from crm.domain.policies import OURS, QUICKBOOKS
+from crm.domain.product_values import ACCOUNTS
 
 STATES: dict[str, str] = {"open": "Open", "resolved": "Decided", "settled": "Settled by itself"}
 REASONS: dict[str, str] = {
@@ -16,9 +17,28 @@ REASONS: dict[str, str] = {
 CHOICES: dict[str, str] = {"ours": "Kept ours", "theirs": "Took QuickBooks'", "edited": "Written by hand"}
 RULES: dict[str, str] = {"ours": OURS, "theirs": QUICKBOOKS}
 """Choice -> the policy that makes it always so."""
+OBJECTS: dict[str, tuple[str, str, str]] = {
+    "customer": ("Contact", "contacts.show", "contact_id"), "item": ("Product", "products.show", "product_id"),
+    "estimate": ("Quote", "quotes.show", "document_id"), "invoice": ("Invoice", "invoices.show", "document_id"),
+    "vendor": ("Vendor", "vendors.show", "vendor_id"), "bill": ("Bill", "bills.show", "bill_id"),
+}  # fmt: skip
+"""Kind -> what our object is called, the page it is shown on, and the argument of that page's address."""
 
+NOT_BY_HAND: dict[str, frozenset[str]] = {
+    "customer": frozenset(), "item": frozenset({"active", "taxable", *ACCOUNTS}), "vendor": frozenset({"terms"}),
+    "bill": frozenset({"vendor", "lines"}),
+}  # fmt: skip
+"""Kind -> fields of which one side is chosen. Of kinds left out, every field: their own page edits them."""
+DAYS = frozenset({"date", "due_date", "expires_on", "accepted_on"})
+SUMS = frozenset({"price", "cost", "deposit"})
+"""Fields whose text is an ISO day, and those whose text is a bare amount of the company's currency."""
 
 _NUMBER = re.compile(r"[+(]?\d[\d\s().\-/]{5,}")
+
+
+def by_hand(kind: str, field: str) -> bool:
+    """Whether a person may write a value of their own for it at the desk."""
+    return kind in NOT_BY_HAND and field not in NOT_BY_HAND[kind]
 
 
 def is_number(text: str) -> bool:

@@ -6,12 +6,15 @@ Reading is tolerant: an argument nobody understands is left out, never an error 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from crm.domain.amounts import read_number
 from crm.domain.contacts import LINK_STATES, TYPES
+from crm.domain.list_filters import ListFilters, page_of, words_of
 
 SORTS: dict[str, str] = {
     "name": "Name",
@@ -22,15 +25,14 @@ SORTS: dict[str, str] = {
 }
 BALANCES: dict[str, str] = {"open": "With open balance", "overdue": "Overdue"}
 SINCE: dict[str, int] = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
-PAGE_SIZE = 50
-MAX_PAGE = 100_000
+MADE_BY = re.compile(r"(file|quickbooks)-[1-9][0-9]{0,8}")
+RFM = re.compile(r"[1-5]-[1-5]")
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(ListFilters):
     """Empty text means "all". `owner` and `tag` are ids, or "none" for contacts without one."""
 
-    q: str = ""
     owner: str = ""
     tag: str = ""
     type: str = ""
@@ -40,20 +42,20 @@ class Filters:
     since: str = ""
     """`7d`, `30d`, `90d`, `365d` or an ISO date: last activity on or after it."""
     archived: bool = False
+    held: bool = False
+    """Only those held from automation since an import made them."""
+    made_by: str = ""
+    """Of these only one import's: `file-7`, `quickbooks-3`."""
+    segment: str = ""
+    """Id of a segment: its members."""
+    rfm: str = ""
+    """How recently and how often they bought, in fifths: `5-3`."""
     sort: str = "name"
-    page: int = 1
 
     @property
     def narrowed(self) -> bool:
-        return any(getattr(self, name) for name in ("q", "owner", "tag", "type", "link", "balance", "since"))
-
-    @property
-    def sort_key(self) -> str:
-        return self.sort.removeprefix("-")
-
-    @property
-    def descending(self) -> bool:
-        return self.sort.startswith("-")
+        names = ("q", "owner", "tag", "type", "link", "balance", "since", "held", "made_by", "segment", "rfm")
+        return any(getattr(self, name) for name in names)
 
     def amount(self) -> Decimal | None:
         """The amount of `balance`, when it is one."""
@@ -68,26 +70,15 @@ class Filters:
         return datetime.combine(date.fromisoformat(self.since), datetime.min.time(), now.tzinfo)
 
     def query(self) -> dict[str, str]:
-        """As arguments of an address: only what differs from the plain list, without the page."""
-        plain = Filters()
-        out = {
-            f.name: str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != getattr(plain, f.name)
-        }
-        if self.archived:
-            out["archived"] = "1"
-        out.pop("page", None)
-        return out
-
-    def without(self, *names: str) -> Filters:
-        plain = Filters()
-        return replace(self, page=1, **{name: getattr(plain, name) for name in names})
+        out = ListFilters.query(self)
+        return out | {name: "1" for name in ("archived", "held") if name in out}
 
 
 def read(args: Mapping[str, str]) -> Filters:
     """The filters an address asks for."""
     sort = args.get("sort", "name")
     return Filters(
-        q=args.get("q", "").strip()[:200],
+        q=words_of(args),
         owner=_id_or_none(args.get("owner", "")),
         tag=_id_or_none(args.get("tag", "")),
         type=args.get("type", "") if args.get("type", "") in TYPES else "",
@@ -95,18 +86,22 @@ def read(args: Mapping[str, str]) -> Filters:
         balance=_balance(args.get("balance", "")),
         since=_since(args.get("since", "")),
         archived=args.get("archived", "") == "1",
+        held=args.get("held", "") == "1",
+        made_by=args.get("made_by", "") if MADE_BY.fullmatch(args.get("made_by", "")) else "",
+        segment=_id_or_none(args.get("segment", "")).replace("none", ""),
+        rfm=args.get("rfm", "") if RFM.fullmatch(args.get("rfm", "")) else "",
         sort=sort if sort.removeprefix("-") in SORTS else "name",
-        page=_page(args.get("page", "")),
+        page=page_of(args),
     )
 
 
 def read_amount(text: str) -> Decimal | None:
     """ "$1,500" -> 1500; None for what is no amount of at most two decimals."""
     try:
-        amount = Decimal(text.replace("$", "").replace(",", "").strip())
-    except InvalidOperation:
+        amount = read_number(text)
+    except ValueError:
         return None
-    if not amount.is_finite() or amount < 0 or amount >= 10**12:
+    if amount is None or amount < 0 or amount >= 10**12:
         return None
     return amount.quantize(Decimal("0.01"))
 
@@ -129,7 +124,3 @@ def _since(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         return ""
-
-
-def _page(text: str) -> int:
-    return min(int(text), MAX_PAGE) if text.isascii() and text.isdigit() and 0 < len(text) < 8 and int(text) else 1

@@ -29,7 +29,7 @@ DIRECTIONS: dict[str, Direction] = {
     OUT: Direction("To QuickBooks only", "Changes here go there; what changes there is not taken over.", False, True),
     OFF: Direction("Off", "Nothing is read and nothing is written; what came in stays.", False, False),
 }
-OUTGOING = ("customer",)
+OUTGOING = ("customer", "item", "estimate", "invoice", "payment", "vendor", "bill")
 """Kinds we can write so far."""
 DEFAULTS: dict[str, str] = {kind: BOTH if kind in OUTGOING else IN for kind in RESOURCES}
 

@@ -45,6 +45,14 @@ class Changed(Refused):
         self.current = current
 
 
+class Merged(Refused):
+    """A contact that went into another one (HTTP 410 for programs; pages lead there). `into` is the other's id."""
+
+    def __init__(self, message: str, into: int) -> None:
+        super().__init__(message)
+        self.into = into
+
+
 class TooMany(Refused):
     """Too many tries; `retry_after` is in seconds (HTTP 429)."""
 
@@ -154,3 +162,7 @@ class InvalidValue(Rejected):
 
 class UnexpectedAnswer(ProviderError):
     """Our fault or theirs, but nothing of the above: never swallowed, kept with its evidence."""
+
+
+class Unreadable(UnexpectedAnswer):
+    """A write was done, but what came back of it cannot be read: it must never be sent again as new."""

@@ -11,11 +11,11 @@ from rapidfuzz.distance import OSA
 
 from crm.domain.identity import (
     Identity,
-    company_key,
     email_key,
     extension_key,
     name_keys_of,
     names_of,
+    numbers_of,
     phone_key,
     streets_alike,
 )
@@ -32,6 +32,7 @@ POINTS = {
     "phone_other_extension": 2,  # same line, different extensions
     "phone_local": 15,  # the last seven digits, where one side has no area code
     "phone_near": 12,  # one digit off or two exchanged
+    "phone_second": 8,  # one more number in common
     "phone_differs": -8,
     # an address for mail both have
     "email": 45,
@@ -66,6 +67,12 @@ OWN = 3
 """A number or address held by up to this many records (both sides counted) belongs to a person or a couple."""
 CROWDED = 12
 COMMON = 5
+RARE = 3
+"""A name or company that up to this many records hold (both sides counted) is worth a person's look by itself."""
+MANY = 8
+"""A name that more records hold says nothing alone."""
+MOST_ON_ROLE = 2
+"""A role address (info@) held by more is nobody's own."""
 SHORTEST_NEAR_EMAIL = 12
 ROLES = words("info office sales admin contact hello mail accounting accounts billing ap ar support service team")
 
@@ -94,6 +101,7 @@ class Facts(NamedTuple):
     company: bool  # both name the same company
     address: str  # same, building, differs, far, unknown
     common: bool  # the name occurs often
+    rarity: str  # of the name or company that both have: rare, some, many; unknown
 
 
 class Holders:
@@ -102,63 +110,71 @@ class Holders:
     def __init__(self, theirs: Identity, ours: Sequence[Identity], frequency: Mapping[str, int]):
         self._counted = frequency
         self._identities = (theirs, *ours)
-        self._at_hand: dict[str, int] | None = None
+        self._told: dict[str, int] = {}
 
     def __getitem__(self, key: str) -> int:
-        counted = self._counted.get(key, 0)
-        if counted >= len(self._identities):
-            return counted
-        if self._at_hand is None:
-            self._at_hand = self._count()
-        return max(counted, self._at_hand.get(key, 0))
+        told = self._told.get(key)
+        if told is None:
+            told = self._counted.get(key, 0)
+            if told < len(self._identities):
+                told = max(told, self._at_hand(key))
+            self._told[key] = told
+        return told
 
-    def _count(self) -> dict[str, int]:
-        at_hand: dict[str, int] = {}
-        for identity in self._identities:
-            keys = {phone_key(p) for p in identity.phones if p.e164} | {email_key(e) for e in identity.emails}
-            for key in keys:
-                at_hand[key] = at_hand.get(key, 0) + 1
-        return at_hand
+    def _at_hand(self, key: str) -> int:
+        if key[:2] == "p:":
+            number = key[2:]
+            return sum([any([p.e164 == number for p in identity.phones]) for identity in self._identities])
+        if key[:2] == "e:":
+            return sum([any([email_key(e) == key for e in identity.emails]) for identity in self._identities])
+        return sum([key in name_keys_of(identity) for identity in self._identities])
 
 
 def weigh(theirs: Identity, ours: Identity, holders: Holders) -> tuple[Facts, tuple[Evidence, ...]]:
     """What the two records have in common and in contradiction."""
     found: list[Evidence] = []
-    phone = _compare_phones(theirs, ours, holders, found)
-    email = _compare_emails(theirs, ours, holders, found)
-    who, company, common = _compare_names(theirs, ours, holders, found)
+    phone = _compare_phones(theirs, ours, holders, found) if theirs.phones and ours.phones else "unknown"
+    if len(theirs.phones) > 1 and len(ours.phones) > 1:
+        _note_second_phone(theirs, ours, found)
+    email = _compare_emails(theirs, ours, holders, found) if theirs.emails and ours.emails else "unknown"
+    who, company, common, rarity = _compare_names(theirs, ours, holders, found)
     address = _compare_addresses(theirs, ours, found)
-    grades = (phone, email)
-    facts = Facts(who, grades.count("own"), "shared" in grades, "near" in grades, grades.count("differs"), company,
-                  address, common)
-    return facts, tuple(found)
+    own, against = (phone == "own") + (email == "own"), (phone == "differs") + (email == "differs")
+    shared, near = phone == "shared" or email == "shared", phone == "near" or email == "near"
+    return Facts(who, own, shared, near, against, company, address, common, rarity), tuple(found)
 
 
 def _note(found: list[Evidence], reason: str, text: str) -> None:
-    found.append(Evidence(reason, text, POINTS[reason]))
+    found.append(_made((reason, text, POINTS[reason])))
 
 
-def _say(found: list[Evidence], reason: str, text: str) -> None:
-    """Like `_note`, for texts that are always the same: most comparisons end in one of a few sentences."""
-    evidence = _SAID.get(text)
-    if evidence is None:
-        evidence = _SAID[text] = Evidence(reason, text, POINTS[reason])
-    found.append(evidence)
-
-
-_SAID: dict[str, Evidence] = {}
+MAYBE_COMPANY = "one word of the names agrees; one of them may be a company"
+_made = Evidence._make
+_SAID = {text: Evidence(reason, text, POINTS[reason]) for reason, text in (
+    ("phone_second", "a second number is the same"), ("phone_differs", "phone differs"),
+    ("email_differs", "e-mail differs"), ("name", "name is the same"),
+    ("name_generation", "name is the same, but Jr. or Sr. stands on one side only"),
+    ("name_partial", "name agrees in part"), ("name_relative", "family name agrees, the person may be another"),
+    ("name_relative", MAYBE_COMPANY), ("name_differs", "name differs"),
+    ("company", "company is the same"), ("company_differs", "company differs"),
+    ("address", "address is the same"), ("address_far", "address is in another town"),
+    ("address_differs", "address differs"),
+)}  # fmt: skip
+"""Most comparisons end in one of a few sentences that are always the same."""
 
 
 def _compare_phones(theirs: Identity, ours: Identity, holders: Holders, found: list[Evidence]) -> str:
     """Grade "own", "shared", "near", "differs" or "unknown"; the rarest number in common counts, once."""
-    numbers = {p.e164: p for p in ours.phones if p.e164}
-    mine = {p.e164: p for p in theirs.phones if p.e164}
+    mine, numbers = numbers_of(theirs), numbers_of(ours)
     if not numbers or not mine:
         return _compare_local(theirs, ours, found)
     common = [number for number in mine if number in numbers]
     if not common:
-        return _compare_other_phones(mine, numbers, found)
-    rarest = min(common, key=lambda number: (holders[phone_key(mine[number])], number))
+        local = _compare_local(theirs, ours, found)
+        return local if local == "near" else _compare_other_phones(mine, numbers, found)
+    rarest = common[0]
+    if len(common) > 1:
+        rarest = min(common, key=lambda number: (holders[phone_key(mine[number])], number))
     phone, other = mine[rarest], numbers[rarest].extension
     count, shown = holders[phone_key(phone)], shown_phone(rarest)
     shared = "phone_shared" if count <= CROWDED else "phone_crowded"
@@ -180,6 +196,12 @@ def _compare_phones(theirs: Identity, ours: Identity, holders: Holders, found: l
     return "shared"
 
 
+def _note_second_phone(theirs: Identity, ours: Identity, found: list[Evidence]) -> None:
+    """Tells father and son apart, who share the line of the house but not the mobile."""
+    if len(numbers_of(theirs).keys() & numbers_of(ours).keys()) > 1:
+        found.append(_SAID["a second number is the same"])
+
+
 def _compare_local(theirs: Identity, ours: Identity, found: list[Evidence]) -> str:
     """Numbers without area code, which cannot be read alone, against the end of the other side's numbers."""
     for one, other in ((theirs, ours), (ours, theirs)):
@@ -197,13 +219,11 @@ def _compare_other_phones(mine: Iterable[str], numbers: Iterable[str], found: li
             if len(number) == len(one) and OSA.distance(number, one, score_cutoff=1) <= 1:
                 _note(found, "phone_near", f"phone {shown_phone(one)} is one slip from {shown_phone(number)}")
                 return "near"
-    _say(found, "phone_differs", "phone differs")
+    found.append(_SAID["phone differs"])
     return "differs"
 
 
 def _compare_emails(theirs: Identity, ours: Identity, holders: Holders, found: list[Evidence]) -> str:
-    if not theirs.emails or not ours.emails:
-        return "unknown"
     common = [e for e in theirs.emails if e in ours.emails]
     if not common:
         for email in theirs.emails:
@@ -211,11 +231,11 @@ def _compare_emails(theirs: Identity, ours: Identity, holders: Holders, found: l
                 if _one_letter_off(email, other):
                     _note(found, "email_near", f"e-mail {email} is one letter from {other}")
                     return "near"
-        _say(found, "email_differs", "e-mail differs")
+        found.append(_SAID["e-mail differs"])
         return "differs"
-    email = min(common, key=lambda e: (holders[email_key(e)], e))
+    email = common[0] if len(common) == 1 else min(common, key=lambda e: (holders[email_key(e)], e))
     count, role = holders[email_key(email)], email.partition("@")[0] in ROLES
-    if count <= OWN and not (role and count > 2):
+    if count <= OWN and not (role and count > MOST_ON_ROLE):
         _note(found, "email", f"e-mail {email} is the same")
         return "own"
     reason = "email_shared" if count <= CROWDED else "email_crowded"
@@ -225,7 +245,7 @@ def _compare_emails(theirs: Identity, ours: Identity, holders: Holders, found: l
 
 def _one_letter_off(email: str, other: str) -> bool:
     """Digits in an address tell people apart ("amy1@", "amy2@"), and so does one letter of very few."""
-    if abs(len(email) - len(other)) > 1 or len(email) < SHORTEST_NEAR_EMAIL:
+    if not -2 < len(email) - len(other) < 2 or len(email) < SHORTEST_NEAR_EMAIL:
         return False
     if OSA.distance(email, other, score_cutoff=1) > 1:
         return False
@@ -233,8 +253,8 @@ def _one_letter_off(email: str, other: str) -> bool:
 
 
 def _compare_names(theirs: Identity, ours: Identity, holders: Holders,
-                   found: list[Evidence]) -> tuple[str, bool, bool]:
-    """(who, whether both name the same company, whether the name is common)."""
+                   found: list[Evidence]) -> tuple[str, bool, bool, str]:
+    """(who, whether both name the same company, whether the name is common, how rare it is)."""
     one, other = names_of(theirs), names_of(ours)
     person = compare_people(one.people, other.people)
     company = compare_companies(one.companies, other.companies)
@@ -242,26 +262,36 @@ def _compare_names(theirs: Identity, ours: Identity, holders: Holders,
     company_agrees = company is not None and company >= 0.9
     if unsure and person is not None and person < 0.9 and company is not None and company >= 0.97:
         person = None  # "Cool Cars", read as a person for want of a better sign, is the company of that name
-    common = False
+    held = _held_name(theirs, ours, holders) if person is None or person >= GENERATION or company_agrees else 0
+    common, rarity = held >= COMMON, _rarity(held)
     if person is not None:
-        if person >= 0.97:
-            common = max((holders[key] for key in name_keys_of(theirs) & name_keys_of(ours)), default=0) >= COMMON
-        _note_person(person, common, found)
+        _note_person(person, common and person >= 0.97, found, unsure=unsure)
     if company is not None and not (unsure and person is not None):
         _note_company(company, found)
     if person is not None:
         who = _person_grade(person)
         if who in ("relative", "differs") and company_agrees:
             who = "colleague"
-        return who, not unsure and company is not None and company >= 0.97, common
+        return who, not unsure and company is not None and company >= 0.97, common and who == "same", rarity
     if company is None:
-        return "unknown", False, False
+        return "unknown", False, False, "unknown"
     if not company_agrees:
-        return "differs", False, False
+        return "differs", False, False, "unknown"
     if (one.people or other.people) and not unsure:
-        return "company", True, False
-    common = max((holders[company_key(core)] for core in one.companies if core in other.companies), default=0) >= COMMON
-    return ("business" if company >= 0.97 else "alike"), company >= 0.97, common
+        return "company", True, False, rarity
+    return ("business" if company >= 0.97 else "alike"), company >= 0.97, common, rarity
+
+
+def _held_name(theirs: Identity, ours: Identity, holders: Holders) -> int:
+    """How many records can hold all name keys that both have: at most as many as hold the rarest. 0: they have none."""
+    own = name_keys_of(ours)
+    return min([holders[key] for key in name_keys_of(theirs) if key in own], default=0)
+
+
+def _rarity(held: int) -> str:
+    if not held:
+        return "unknown"
+    return "rare" if held <= RARE else "some" if held <= MANY else "many"
 
 
 def _person_grade(score: float) -> str:
@@ -276,30 +306,33 @@ def _person_grade(score: float) -> str:
     return "relative" if score >= RELATIVE * 0.86 else "differs"
 
 
-def _note_person(score: float, common: bool, found: list[Evidence]) -> None:
+def _note_person(score: float, common: bool, found: list[Evidence], *, unsure: bool) -> None:
+    """`unsure`: one of the two may be a company, which has no family name."""
     grade = _person_grade(score)
-    if grade == "same":
+    if score == 1 and not common:
+        found.append(_SAID["name is the same"])
+    elif grade == "same":
         text = "name is the same" if score == 1 else f"name {score:.2f} alike"
         _note(found, "name_common" if common else "name", text + (", but it is a common one" if common else ""))
     elif grade == "alike":
         _note(found, "name_alike", f"name {score:.2f} alike")
     elif grade == "generation":
-        _say(found, "name_generation", "name is the same, but Jr. or Sr. stands on one side only")
+        found.append(_SAID["name is the same, but Jr. or Sr. stands on one side only"])
     elif grade == "partial":
-        _say(found, "name_partial", "name agrees in part")
+        found.append(_SAID["name agrees in part"])
     elif grade == "relative":
-        _say(found, "name_relative", "family name agrees, the person may be another")
+        found.append(_SAID[MAYBE_COMPANY if unsure else "family name agrees, the person may be another"])
     else:
-        _say(found, "name_differs", "name differs")
+        found.append(_SAID["name differs"])
 
 
 def _note_company(score: float, found: list[Evidence]) -> None:
     if score >= 0.97:
-        _say(found, "company", "company is the same")
+        found.append(_SAID["company is the same"])
     elif score >= 0.9:
         _note(found, "company_alike", f"company {score:.2f} alike")
     else:
-        _say(found, "company_differs", "company differs")
+        found.append(_SAID["company differs"])
 
 
 def _compare_addresses(theirs: Identity, ours: Identity, found: list[Evidence]) -> str:
@@ -313,14 +346,14 @@ def _compare_addresses(theirs: Identity, ours: Identity, found: list[Evidence]) 
             if one.unit and other.unit and one.unit != other.unit:
                 _note(found, "address_building", f"same house, units {one.unit} and {other.unit}")
                 return "building"
-            _say(found, "address", "address is the same")
+            found.append(_SAID["address is the same"])
             return "same"
     far = bool(one.postal and other.postal and one.postal[:3] != other.postal[:3]
                and one.city and other.city and one.city != other.city)
     if far:
-        _say(found, "address_far", "address is in another town")
+        found.append(_SAID["address is in another town"])
         return "far"
     if one.number and other.number:
-        _say(found, "address_differs", "address differs")
+        found.append(_SAID["address differs"])
         return "differs"
     return "unknown"

@@ -174,6 +174,9 @@ def judge(signs: Signs, *, now: datetime) -> Health:
 
 def _in_step(signs: Signs) -> str:
     settled = "Every change on either side has reached the other"
+    if signs.read_only:
+        settled = ("What changed in QuickBooks is here; nothing is written there until an admin approves the first "
+                   "plan")  # fmt: skip
     moving = signs.incoming + (signs.waiting if _flows(signs) else 0)
     if moving:
         return f"{settled}; {_count(moving, 'is', 'are')} just going through."

@@ -6,7 +6,7 @@ are read by `phones`, addresses by `addresses`, names by `names`; their entry po
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,9 +19,11 @@ from crm.domain.phones import Phone, read_phones, shown_phone
 
 __all__ = [
     "AddressKey", "Identity", "Phone", "bad_emails", "finds", "fold", "identity_keys", "names_of", "read_address",
-    "read_emails", "read_phones", "shown_phone", "without_deleted",
+    "read_emails", "read_phones", "shown_phone", "telling", "without_deleted",
 ]  # fmt: skip
 
+KEYS_FORM = 2
+"""Raised whenever `identity_keys` makes other keys of the same record: the next search then writes all of them anew."""
 MAX_KEY = 80
 MOST_ON_ONE_LINE = 50
 MOST_NAMESAKES = 10
@@ -45,7 +47,8 @@ class Identity:
     emails: tuple[str, ...] = ()
     address: AddressKey | None = None
     _names: Names | None = field(default=None, init=False, compare=False, repr=False)
-    _name_keys: frozenset[str] | None = field(default=None, init=False, compare=False, repr=False)
+    _name_keys: tuple[str, ...] | None = field(default=None, init=False, compare=False, repr=False)
+    _numbers: dict[str, Phone] | None = field(default=None, init=False, compare=False, repr=False)
 
 
 def names_of(identity: Identity) -> Names:
@@ -57,13 +60,22 @@ def names_of(identity: Identity) -> Names:
     return names
 
 
-def name_keys_of(identity: Identity) -> frozenset[str]:
+def name_keys_of(identity: Identity) -> tuple[str, ...]:
     """`name_keys` of its names, kept with it."""
     keys = identity._name_keys
     if keys is None:
-        keys = name_keys(names_of(identity))
+        keys = tuple(name_keys(names_of(identity)))
         object.__setattr__(identity, "_name_keys", keys)
     return keys
+
+
+def numbers_of(identity: Identity) -> Mapping[str, Phone]:
+    """Its numbers that could be read, with the phone of each, kept with it."""
+    numbers = identity._numbers
+    if numbers is None:
+        numbers = {phone.e164: phone for phone in identity.phones if phone.e164}
+        object.__setattr__(identity, "_numbers", numbers)
+    return numbers
 
 
 def read_emails(text: str | None) -> tuple[str, ...]:
@@ -117,18 +129,16 @@ def identity_keys(identity: Identity) -> frozenset[str]:
     "a:..." address. A name key is tolerant of word order, nicknames and vowels. Usually three to eight, at most 40,
     each at most 80 characters. How many records hold a key is the `frequency` which `matching.decide` asks for.
     """
-    keys: set[str] = set()
+    keys = set(name_keys_of(identity))
     for phone in identity.phones[:8]:
         if phone.e164:
             keys.add(phone_key(phone))
             if phone.extension:
-                keys.add(extension_key(phone))
-    keys.update(email_key(email) for email in identity.emails[:6])
-    keys.update(name_keys_of(identity))
-    address = address_key(identity.address)
-    if address:
-        keys.add(address)
-    return frozenset(key[:MAX_KEY] for key in keys)
+                keys.add(extension_key(phone)[:MAX_KEY])
+    for email in identity.emails[:6]:
+        keys.add(email_key(email))
+    keys.update(address_keys(identity.address))
+    return frozenset(keys)
 
 
 def finds(key: str, holders: int) -> bool:
@@ -137,6 +147,11 @@ def finds(key: str, holders: int) -> bool:
     Beyond the limit it would gather strangers; it still counts, weakly, for records found by another key.
     """
     return holders <= (MOST_NAMESAKES if key[0] in "nc" else MOST_ON_ONE_LINE)
+
+
+def telling(holders: int) -> int:
+    """How much sharing a key with so many says, for putting candidates in order: 25 for one, 1 for a crowd."""
+    return 1 + 24 // holders
 
 
 def phone_key(phone: Phone) -> str:
@@ -151,30 +166,42 @@ def email_key(email: str) -> str:
     return f"e:{email}"[:MAX_KEY]
 
 
-def address_key(address: AddressKey | None) -> str | None:
-    """Needs a street with number, and a postal code or town, or else it would gather strangers."""
-    if not address or not address.number or not address.street or not (address.postal or address.city):
-        return None
-    return f"a:{address.number}|{_skeleton(address.street)}|{address.postal or address.city}|{address.unit}"[:MAX_KEY]
+def address_keys(address: AddressKey | None) -> tuple[str, ...]:
+    """By postal code and by town, so that an address without one of them meets one that has both.
+
+    Needs a street with number, and a postal code or town, or else it would gather strangers.
+    """
+    if not address:
+        return ()
+    number, street, unit, postal, city = address
+    if not number or not street:
+        return ()
+    door = f"a:{number}|{_skeleton(street)}|"
+    return tuple([f"{door}{place}|{unit}"[:MAX_KEY] for place in (postal, city) if place])
 
 
 def streets_alike(one: str, other: str) -> bool:
     return one == other or _skeleton(one) == _skeleton(other)
 
 
-@lru_cache(maxsize=8192)
-def name_keys(names: Names) -> frozenset[str]:
+def name_keys(names: Names) -> set[str]:
     keys: set[str] = set()
     for person in names.people:
-        family = _skeleton(person.family.replace(" ", ""))
-        if person.is_full:
-            for root in sorted(given_roots(person.given))[:4]:
-                keys.add("n:" + " ".join(sorted((family, _skeleton(root)))))
-        elif person.family and not person.given:
-            keys.add("n:" + family)
+        given, family = person.given, person.family
+        if len(given) > 1 and family:
+            bones = _skeleton(family.replace(" ", ""))
+            for root in _root_skeletons(given):
+                keys.add(f"n:{bones} {root}" if bones < root else f"n:{root} {bones}")  # 27 characters at most
+        elif family and not given:
+            keys.add("n:" + _skeleton(family.replace(" ", "")))
     for words in names.companies:
         keys.add(company_key(words))
-    return frozenset(key[:MAX_KEY] for key in keys)
+    return keys
+
+
+@lru_cache(maxsize=8192)
+def _root_skeletons(given: str) -> tuple[str, ...]:
+    return tuple(map(_skeleton, sorted(given_roots(given))[:4]))
 
 
 def company_key(words: tuple[str, ...]) -> str:
@@ -182,7 +209,7 @@ def company_key(words: tuple[str, ...]) -> str:
     return ("c:" + " ".join(_skeleton(word) for word in sorted(telling)[:3]))[:MAX_KEY]
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32768)
 def _skeleton(text: str) -> str:
     """First letter and the consonants after it, no doubles: one key for "Petersen", "Peterson" and "Pettersen"."""
     if not text or text[0].isdigit():

@@ -38,17 +38,22 @@ def _told_by_ending(a: str, b: str) -> bool:
 
 
 def _compare_family(a: str, b: str) -> float:
-    if a == b or a.replace(" ", "") == b.replace(" ", ""):
+    if a == b:
         return 1.0
     if " " in a or " " in b:
+        if a.replace(" ", "") == b.replace(" ", ""):
+            return 1.0
         one, other = set(a.split()) - PARTICLES, set(b.split()) - PARTICLES
         if one and other and (one <= other or other <= one):
             return 0.9
-    shortest = min(len(a), len(b))
-    distance = OSA.distance(a, b, score_cutoff=2)
-    if distance == 1 and shortest >= 4:
-        return 0.93 if shortest >= 5 else 0.86
-    return 0.86 if distance == 2 and shortest >= 7 else 0.0
+    short, long = sorted((len(a), len(b)))
+    most = 2 if short >= 7 else 1
+    if short < 4 or long - short > most:
+        return 0.0
+    distance = OSA.distance(a, b, score_cutoff=most)
+    if distance == 1:
+        return 0.93 if short >= 5 else 0.86
+    return 0.86 if distance == 2 == most else 0.0
 
 
 SURNAME_ONLY = 0.7
@@ -96,7 +101,10 @@ def compare_people(ones: tuple[Person, ...], others: tuple[Person, ...]) -> floa
     """
     if not ones or not others:
         return None
-    score = max(_compare_two(one, other) for one in ones for other in others)
+    if len(ones) == 1 == len(others):
+        one, other = ones[0], others[0]
+        return 1.0 if one == other and one.given and one.family else _compare_two(one, other)
+    score = max([_compare_two(one, other) for one in ones for other in others])
     return min(score, 0.97) if len(ones) != len(others) else score
 
 
@@ -104,7 +112,7 @@ def compare_companies(ones: tuple[tuple[str, ...], ...], others: tuple[tuple[str
     """How alike the best pair of company names is: from 0.97 the same, from 0.9 alike; None if a side names none."""
     if not ones or not others:
         return None
-    return max(_compare_words(one, other) for one in ones for other in others)
+    return max([_compare_words(one, other) for one in ones for other in others])
 
 
 def _compare_words(one: tuple[str, ...], other: tuple[str, ...]) -> float:

@@ -1,6 +1,6 @@
 """Word lists used to read names: titles, generations, legal forms, trade words, nicknames and common given names.
 
-Data only, read by `names`. Every word is in the folded form `names.fold` gives it (lower case, no accents, no
+Data only, read by `names`. Every word is in the folded form `folding.fold` gives it (lower case, no accents, no
 apostrophes). The nickname table answers "may these two be one given name"; the list of given names serves as a brake:
 two names that are both well known, such as Joan and John, are never taken for a typing error of each other.
 """

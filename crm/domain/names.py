@@ -2,14 +2,16 @@
 
 `read_names` turns the name fields of one record into people (several for a couple such as "Bob & Amy Smith") and
 company names, without titles, "(deleted)" marks, notes in brackets or legal forms. Used by `identity` (keys) and
-`likeness` (how alike two names are). Pure; never raises on any text; it knows the habits of Latin scripts best.
+`likeness` (how alike two names are). Text is made comparable by `folding`, whose entry points are given on here, and
+the words of a company are `company_words`. Pure; never raises on any text; it knows the habits of Latin scripts best.
 """
 
 import re
-import unicodedata
 from functools import lru_cache
 from typing import NamedTuple
 
+from crm.domain.company_words import company_words, singular
+from crm.domain.folding import fold, fold_words, without_deleted
 from crm.domain.name_tables import (
     ABBREVIATIONS,
     CREDENTIALS,
@@ -23,51 +25,22 @@ from crm.domain.name_tables import (
     TITLES,
     TRADE_WORDS,
 )
+from crm.domain.person_names import MAX_NAME, Person, halves_of, people_in, people_of_fields, person_of_fields
 
-MAX_NAME = 500
-"""QuickBooks' own limit for a display name; longer text is cut before reading."""
-
-_BESIDE_NAMES = TITLES | CREDENTIALS | frozenset(GENERATIONS)
-_KEEP = "abcdefghijklmnopqrstuvwxyz0123456789"
-_FOLD_ASCII = {i: (chr(i).lower() if chr(i).lower() in _KEEP else None if chr(i) in "'`" else " ") for i in range(128)}
-_FOLD_OTHER = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th",
-                             "ı": "i", "’": None, "‘": None, "ʼ": None, "ʻ": None, "'": None, "`": None})
-_DELETED = re.compile(r"\s*\(deleted(?:[ -]?\d+)?\)\s*$", re.IGNORECASE)
+__all__ = [
+    "MAX_NAME", "Names", "Person", "company_words", "fold", "fold_words", "given_roots", "read_names",
+    "without_deleted",
+]  # fmt: skip
+_TELLING = (
+    TITLES | CREDENTIALS | HOUSEHOLD | LEGAL_FORMS | FILLERS | PARTICLES | TRADE_WORDS | frozenset(GENERATIONS)
+    | frozenset(ABBREVIATIONS) | frozenset(("and", "y", "und", "dba", "fka", "trading", "as", "co", "attn", "by"))
+)  # fmt: skip
+"""Words that say something about the words beside them."""
 _BRACKETS = re.compile(r"[(\[{][^)\]}]*[)\]}]|\"[^\"]*\"|“[^”]*”")
-_JOINER = re.compile(r"\s*(?:&|\+|/|\band\b|\by\b|\bund\b)\s*", re.IGNORECASE)
 _DOING_BUSINESS_AS = re.compile(r"\s*\b(?:d\.?b\.?a\.?|d/b/a|f\.?k\.?a\.?|t/a|trading as)\b[:\s]*", re.IGNORECASE)
-_MAY_JOIN = re.compile(r"[&+/]| (?:and|y|und) ", re.IGNORECASE)
 _ALIAS_MARKS = ("dba", "d.b", "d/b", "fka", "f.k", "t/a", "trading as")
 _REMARK = re.compile(r"\s+[-–—]+\s*|\s*[-–—]+\s+")
 _CARE_OF = re.compile(r"\s*\b(?:c/o|attn)\b[:.\s]*", re.IGNORECASE)
-
-
-def fold(text: str) -> str:
-    """Lower case, accents and apostrophes gone, every other mark a space: "O'Brien-Núñez" -> "obrien nunez"."""
-    return " ".join(fold_words(text))
-
-
-def fold_words(text: str) -> list[str]:
-    if text.isascii():
-        return text.translate(_FOLD_ASCII).split()
-    spread = unicodedata.normalize("NFKD", text.casefold().translate(_FOLD_OTHER))
-    return "".join([c if c.isalnum() else " " for c in spread if not unicodedata.combining(c)]).split()
-
-
-def without_deleted(text: str) -> str:
-    """The name without the " (deleted)" which QuickBooks puts behind the name of an inactive customer."""
-    return _DELETED.sub("", text)
-
-
-class Person(NamedTuple):
-    given: str = ""
-    family: str = ""
-    middle: tuple[str, ...] = ()
-    generation: str = ""
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.given) > 1 and bool(self.family)
 
 
 class Names(NamedTuple):
@@ -81,10 +54,22 @@ class Names(NamedTuple):
 @lru_cache(maxsize=16384)  # about 12 MB; import and look-up meet the same names again within a page or two
 def read_names(display: str, given: str = "", family: str = "", company: str = "") -> Names:
     """People and companies named by the four name fields of a record; any of them may be empty."""
-    people = _named_people(given[:MAX_NAME], family[:MAX_NAME]) if given or family else []
+    if not company and display == f"{given} {family}" and (person := person_of_fields(given, family)):
+        return Names((person,))
+    people = people_of_fields(given, family) if given or family else []
     companies = _companies_in(company[:MAX_NAME]) if company else []
     if len(people) == 1 and _says_only(display, people[0]):
         return Names((people[0],), tuple(companies[:4]))
+    if len(companies) == 1 and display == company and "-" not in display and display.isascii():
+        return Names(tuple(people[:4]), (companies[0],))
+    reading = _plain_reading(display)
+    if reading and companies:
+        reading = None if people or company_words(display) in companies else reading
+    if reading and not people:
+        person, certain, business = reading
+        return Names((person,), tuple(companies[:4]) if certain or company else (business,), certain or bool(company))
+    if reading and any(_same_family(person, reading[0]) for person in people):
+        return Names(tuple(_merged(people, [reading[0]])[:4]))
     certain = True
     for part in _aliases(_plain(display)):
         head = _REMARK.split(part, maxsplit=1)[0] if "-" in part or not part.isascii() else part
@@ -94,7 +79,7 @@ def read_names(display: str, given: str = "", family: str = "", company: str = "
         if business in companies:
             continue
         kind = _kind_of(part)
-        readings = _people_in(part) if kind != "company" else []
+        readings = people_in(part) if kind != "company" else []
         if people and any(_same_family(p, r) for p in people for r in readings):
             people = _merged(people, readings)
         elif not people and kind != "company":
@@ -107,9 +92,58 @@ def read_names(display: str, given: str = "", family: str = "", company: str = "
     return Names(tuple(people[:4]), tuple(c for c in companies[:4] if c), certain)
 
 
+def _plain_reading(text: str) -> tuple[Person, bool, tuple[str, ...]] | None:
+    """"John Smith", "Smith, John", "John Q. Smith", "Dr. Amy Smith": what the whole reading makes of it, in one look.
+
+    Answers the person, whether it is certain that it is one, and the words of the company it else may be. None where
+    any word says more than a name does: then `read_names` looks closer.
+    """
+    if not text.isascii():
+        return None
+    halves = text.split()
+    number = len(halves)
+    if number == 3:
+        first, middle, last = halves
+        if middle[1:] in ("", ".") and middle.isascii() and middle[0].isalpha():
+            middle = middle[0].lower()
+            if middle == "y" or not (first.isalpha() and last.isalpha()):
+                return None
+        elif first[:-1].isalpha() and first[-1] == "." and first[:-1].lower() in TITLES:
+            first, last, middle = middle, last, "."
+        else:
+            return None
+    elif number == 2:
+        first, last = halves
+        middle = ""
+        if first[-1] == ",":
+            first, last, middle = last, first[:-1], ","
+    else:
+        return None
+    if not (first.isalpha() and last.isalpha()):
+        return None
+    first, last = first.lower(), last.lower()
+    if first == last or not (_is_only_name(first) and _is_only_name(last)):
+        return None
+    person = Person(first, last, (middle,)) if middle.isalpha() else Person(first, last)
+    if middle in (",", ".") or first in GIVEN_NAMES or last in GIVEN_NAMES:
+        return person, True, ()
+    return None if middle else (person, False, (singular(first), singular(last)))
+
+
+@lru_cache(maxsize=16384)
+def _is_only_name(word: str) -> bool:
+    """Whether a folded word means nothing but itself, wherever it stands."""
+    return len(word) > 1 and word not in _TELLING and singular(word) not in TRADE_WORDS
+
+
 def _says_only(display: str, person: Person) -> bool:
     """Whether a display name repeats the name fields and nothing else: the usual case, told without reading it."""
-    return sorted(fold_words(display)) == sorted((person.given, *person.middle, *person.family.split()))
+    if not person.middle and display.lower() == f"{person.given} {person.family}":
+        return True
+    shown = fold_words(display)
+    if not person.middle and len(shown) == 2:
+        return shown == [person.given, person.family] or shown == [person.family, person.given]
+    return sorted(shown) == sorted((person.given, *person.middle, *person.family.split()))
 
 
 def _aliases(text: str) -> list[str]:
@@ -117,13 +151,6 @@ def _aliases(text: str) -> list[str]:
     lowered = text.lower()
     if any(mark in lowered for mark in _ALIAS_MARKS):
         return [part for part in _DOING_BUSINESS_AS.split(text) if part.strip()]
-    return [text] if text.strip() else []
-
-
-def _halves(text: str) -> list[str]:
-    """The two halves of a couple, or the text itself."""
-    if _MAY_JOIN.search(text):
-        return [half for half in _JOINER.split(text) if half.strip()]
     return [text] if text.strip() else []
 
 
@@ -139,72 +166,6 @@ def _plain(text: str) -> str:
 
 def _companies_in(text: str) -> list[tuple[str, ...]]:
     return [words for part in _aliases(_plain(text)) if (words := company_words(part))]
-
-
-def _named_people(given: str, family: str) -> list[Person]:
-    if not given.strip() and not family.strip():
-        return []
-    family_words = tuple([w for w in fold_words(family) if w not in TITLES])
-    if not family_words:
-        return _people_in(given)
-    halves = _halves(given) or [""]
-    return [p for half in halves if (p := _person(fold_words(half), family_words))]
-
-
-def _people_in(text: str) -> list[Person]:
-    """The people in one text: "Smith, Bob & Amy", "Bob and Amy Smith", "Mr & Mrs J. Smith", "Dr. Amy Smith Jr."."""
-    if "," in text:
-        head, _, tail = text.partition(",")
-        tail_words = fold_words(tail)
-        if tail_words and all(w in GENERATIONS or w in CREDENTIALS for w in tail_words):
-            text = f"{head} {tail}"
-        elif tail_words and head.strip():
-            return _named_people(tail, head)
-    halves = [_name_words(h) for h in _halves(text)]
-    people: list[Person] = []
-    last_family: tuple[str, ...] = ()
-    for half in reversed(halves):
-        words = [w for w in half if w not in HOUSEHOLD and (w not in FILLERS or len(w) == 1)] or half
-        bare = [w for w in words if w not in _BESIDE_NAMES]
-        if last_family and len(bare) <= 1:
-            person = _person(words, last_family)
-        else:
-            cut = _family_start(bare)
-            family = tuple(bare[cut:])
-            person = _person([w for w in words if w not in family] if len(bare) > 1 else words[:0], family, words)
-            last_family = family
-        if person and person not in people:
-            people.append(person)
-    people = [p for p in people if p.given] or people
-    return people[::-1]
-
-
-def _name_words(text: str) -> list[str]:
-    """Folded words; a double name with a hyphen stays one of them ("hernandez ruiz")."""
-    if "-" not in text:
-        return fold_words(text)
-    return [word for part in text.split() if (word := fold(part))]
-
-
-def _family_start(words: list[str]) -> int:
-    """Where the family name begins: the last word, with particles such as "van der" drawn to it."""
-    start = max(len(words) - 1, 0)
-    while start > 1 and words[start - 1] in PARTICLES:
-        start -= 1
-    return start
-
-
-def _person(given: list[str], family: tuple[str, ...], every: list[str] | None = None) -> Person | None:
-    words = [*(every or given), *family]
-    if _BESIDE_NAMES.isdisjoint(words):
-        names, surname, generation = " ".join(given).split(), family, ""
-    else:
-        generation = next((GENERATIONS[w] for w in words if w in GENERATIONS), "")
-        names = " ".join([w for w in given if w not in _BESIDE_NAMES]).split()
-        surname = tuple(w for w in family if w not in _BESIDE_NAMES or w in TITLES) or family
-    if not names and not surname:
-        return None
-    return Person(names[0] if names else "", " ".join(surname), tuple(names[1:3]), generation)
 
 
 def _same_family(one: Person, other: Person) -> bool:
@@ -240,45 +201,19 @@ def _kind_of(text: str) -> str:
         return "person"
     if not LEGAL_FORMS.isdisjoint(words[1:]) or any([w[0].isdigit() and w not in GENERATIONS for w in words]):
         return "company"
-    if words[0] in TITLES or (not HOUSEHOLD.isdisjoint(words) and _singular(words[-1]) not in TRADE_WORDS):
+    if words[0] in TITLES or (not HOUSEHOLD.isdisjoint(words) and singular(words[-1]) not in TRADE_WORDS):
         return "person"
-    trade = [_singular(w) in TRADE_WORDS or w in ABBREVIATIONS for w in words]
+    trade = [singular(w) in TRADE_WORDS or w in ABBREVIATIONS for w in words]
     begins_given = words[0] in GIVEN_NAMES
     if any(trade):
         return "either" if begins_given and len(words) <= 3 and trade.count(True) == 1 and trade[-1] else "company"
     if "," in text or begins_given or not GIVEN_NAMES.isdisjoint(words[1:]):
         possessive = "'s " in text or "’s " in text or " by " in text.lower()
         return "company" if possessive else "person"
-    halves = _halves(text)
+    halves = halves_of(text)
     if len(words) > 4 or "'s " in text or "’s " in text or (len(halves) > 1 and len(words) <= 3):
         return "company"
     return "either"
-
-
-def _singular(word: str) -> str:
-    if word in ABBREVIATIONS:
-        return ABBREVIATIONS[word]
-    if len(word) > 3 and word[-1] == "s" and word[-2] not in "su":
-        return word[:-3] + "y" if word.endswith("ies") else word[:-1]
-    return word
-
-
-def company_words(text: str) -> tuple[str, ...]:
-    """The words that tell a company: no legal form, no "the", abbreviations spelled out, "A.B.C." joined to "abc"."""
-    words = fold_words(text)
-    joined: list[str] = []
-    run = ""
-    for word in [*words, ""]:
-        if len(word) == 1 and word.isalpha():
-            run += word
-            continue
-        if run:
-            joined.append(run)
-            run = ""
-        if word:
-            joined.append(word)
-    core = [_singular(w) for w in joined if w not in LEGAL_FORMS and w not in FILLERS]
-    return tuple(core[:12] or joined[:12])
 
 
 def given_roots(given: str) -> frozenset[str]:

@@ -52,10 +52,13 @@ TRIGGERS: dict[str, str] = {
 
 BEHIND: dict[str, tuple[str, str]] = {
     "customer": ("customer", "customers"),
+    "item": ("product", "products"),
     "invoice": ("invoice", "invoices"),
     "payment": ("payment", "payments"),
     "credit_memo": ("credit memo", "credit memos"),
     "estimate": ("quote", "quotes"),
+    "vendor": ("vendor", "vendors"),
+    "bill": ("bill", "bills"),
 }
 
 

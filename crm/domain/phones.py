@@ -8,8 +8,8 @@ that nothing a person typed is lost. It does not check that a number is assigned
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import phonenumbers
 from phonenumbers import (
@@ -32,10 +32,12 @@ _PLAIN_NANP = re.compile(
 _ANY_NANP = re.compile(rf"(?<![\d+]){_PLAIN_NANP.pattern}(?!\d)", re.IGNORECASE)
 _BETWEEN = re.compile(r"\s*(?:[;/|\n\r&]|,(?!\s*(?:e?xt?\b|ext))|\bor\b|\band\b)\s*", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
+_LOCAL = re.compile(r"[2-9]\d\d[-. ]?\d{4}")
+_WITHIN = frozenset(("US", "CA"))
+"""Where a number of seven digits lacks its area code; on some islands libphonenumber puts the only one before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phone:
+class Phone(NamedTuple):
     """One number: as typed, in E.164 (None if it cannot be read), its extension, and which field it came from."""
 
     raw: str
@@ -56,6 +58,8 @@ def read_phones(text: str | None, region: str = "US", label: str = "phone") -> t
     text = text[:MAX_FIELD].strip()
     if not text:
         return ()
+    if region in _WITHIN and (phone := _read_worded(text, label)):
+        return (phone,)
     if len(_DIGIT.findall(text)) <= 16 and (phone := _read_any(text, region, label)):
         return (phone,)
     if region in NANP and (found := _find_plain(text, label)):
@@ -71,6 +75,31 @@ def _read_plain(text: str, label: str) -> Phone | None:
     if not found or not text.isascii():
         return None
     return _phone_of(found, text.strip(), label)
+
+
+def _read_worded(text: str, label: str) -> Phone | None:
+    """What libphonenumber and `_find_plain` would say, for the notations that it is slow to refuse.
+
+    One number with words around it ("cell 650-555-1234", "650-555-1234 (wife)"), or without its area code.
+    """
+    if not text.isascii() or not text.isprintable():
+        return None
+    if _LOCAL.fullmatch(text):
+        return Phone(text, None, None, label)
+    found = _ANY_NANP.search(text)
+    if not found or found.group(4):
+        return None
+    head, tail = text[: found.start()], text[found.end() :]
+    if not _NOT_WORDS.isdisjoint(head) or not _NOT_WORDS.isdisjoint(tail):
+        return None
+    letters = sum(map(str.isalpha, tail))
+    if letters > 2:  # read as digits of a vanity number, they are too many: libphonenumber refuses
+        return _phone_of(found, found.group().strip(), label)
+    return None if letters else _phone_of(found, text, label)
+
+
+_NOT_WORDS = frozenset("0123456789+;=#/\\")
+"""With one of these beside the number, libphonenumber is asked."""
 
 
 def _phone_of(found: re.Match[str], raw: str, label: str) -> Phone:

@@ -10,11 +10,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from crm.domain import policies
+
 PURPOSES: dict[str, str] = {
     "first": "First plan",
     "push": "What would be written",
+    "import": "What an import would change here",
     "undo": "Undo",
+    "unimport": "Undo of an import",
 }
+HERE = ("import", "unimport")
+"""Purposes of plans that change Tradebook alone: nothing of them is written to the books."""
 STATES: dict[str, str] = {
     "making": "Being made",
     "ready": "Waits for you",
@@ -41,11 +47,34 @@ ACTIONS: dict[str, Action] = {
     "update": Action("Update", "customers whose fields would change", True),
     "deactivate": Action("Deactivate", "customers that would be made inactive", True),
     "reactivate": Action("Reactivate", "customers that would be made active again", True),
+    "void": Action("Void", "documents that would be voided", True),
+    "delete": Action("Delete", "records that would be deleted", True),
+    "send_ours": Action("Send ours", "fields that become in QuickBooks as they are here", True),
+    "take_theirs": Action("Use QuickBooks’", "fields that become here as they are in QuickBooks", True),
+    "restore": Action("Put ours back", "fields that become here as they were; QuickBooks keeps its own", True),
+    "differ": Action("Differs", "fields on which both sides never agreed: left, unless you choose", False),
+    "contact_link": Action("Link", "customers that belong to a contact; what is empty there is filled", True),
+    "contact_create": Action("New contact", "customers nobody here fits", True),
+    "contact_update": Action("Change here", "linked contacts that follow their customer", True),
+    "contact_review": Action("For a person", "doubtful: proposed under Matches, nothing is merged or created", False),
+    "contact_ignore": Action("Ignore", "inactive customers that owe nothing: kept in the mirror only", False),
+    "contact_unlink": Action("Let go", "links that are let go; what the import filled is emptied again", True),
+    "contact_archive": Action("Archive", "contacts the import made and nobody touched since", True),
     "link": Action("Linked", "agree already: nothing to write", False),
     "skip": Action("Skip", "left as they are, each with its reason", False),
     "refuse": Action("Refuse", "QuickBooks would not take them as they are", False),
 }
 WRITES = tuple(name for name, action in ACTIONS.items() if action.writes)
+"""Actions that change something and so are approved or left: there, or here by an import or a choice."""
+SHOWING_FIELDS = (
+    "update", "contact_link", "contact_update", "contact_unlink", "restore", "differ", "send_ours", "take_theirs",
+)  # fmt: skip
+"""Actions whose lines name the fields that would change."""
+CHOICES = {"ours": "send_ours", "theirs": "take_theirs", "leave": "differ"}
+"""What may be chosen of a field that differs -> the action its line becomes."""
+DIFFERENCES = tuple(CHOICES.values())
+WITH_ANY_DECISION = ("contact_review", "contact_ignore")
+"""Actions of an import's plan that change no contact: carried out with its approval, whatever was approved."""
 
 OUTCOMES: dict[str, tuple[str, str]] = {
     "waiting": ("On its way", "in the outbox, not settled yet"),
@@ -62,6 +91,10 @@ UNSETTLED = ("", "waiting")
 STAYS = "Stays in Tradebook until you choose to create it in QuickBooks."
 """Reason of a skipped line that may still be chosen; only lines with this very reason can be."""
 
+GONE_HERE = "The contact is gone, so there is nothing to put back."
+AS_BEFORE = "Everything stands as before already."
+"""Why nothing is taken back."""
+
 KEPT_BACK = "Kept back by plan "
 """How the texts begin that a plan leaves on a skipped entry of the outbox; one that a person skipped has none of them,
 and no plan offers it."""
@@ -73,6 +106,17 @@ NOT_SHOWN = (
     KEPT_BACK + "{}, which did not show it: it was changed after that plan was made. Take it up again here, or approve "
     "it in another plan."
 )
+
+
+def field_title(kind: str, name: str) -> str:
+    """What a field of a line is called inside a sentence."""
+    titles = {field.name: field.title for field in policies.FIELDS.get(kind, ())}
+    return titles.get(name, name.replace("_", " "))
+
+
+def field_names() -> frozenset[str]:
+    """Every field that lines of any kind may name."""
+    return frozenset(field.name for kind in policies.FIELDS for field in policies.shared(kind))
 
 
 def narrowed(changes: Mapping[str, list[str]], fields: Collection[str]) -> dict[str, list[str]]:

@@ -73,6 +73,25 @@ class Field:
         return self.title[:1].upper() + self.title[1:]
 
 
+_SALES = (
+    Field("customer", "customer", "CustomerRef", policy=QUICKBOOKS),
+    Field("number", "number", "DocNumber", policy=QUICKBOOKS),
+    Field("date", "date", "TxnDate", policy=QUICKBOOKS),
+    Field("lines", "lines and amounts", "Line, ApplyTaxAfterDiscount", policy=ASK),
+    Field("email", "e-mail", "BillEmail"),
+    Field("customer_memo", "note to the customer", "CustomerMemo"),
+    Field("private_note", "private note", "PrivateNote"),
+    Field("billing_address", "billing address", "BillAddr", policy=QUICKBOOKS),
+    Field("shipping_address", "service address", "ShipAddr"),
+    Field("custom_fields", "custom fields", "CustomField"),
+)
+"""What quotes and invoices share; identity, then texts."""
+_MONEY = (
+    Field("tax_code", "tax code", "TxnTaxDetail.TxnTaxCodeRef", policy=QUICKBOOKS),
+    Field("tax", "tax", "TxnTaxDetail.TotalTax", "in", QUICKBOOKS),
+    Field("total", "total", "TotalAmt", "in", QUICKBOOKS),
+)
+
 FIELDS: dict[str, tuple[Field, ...]] = {
     "customer": (
         Field("display_name", "name", "DisplayName"),
@@ -97,6 +116,72 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("notes", "notes", "", "none"),
         Field("type", "type (lead, customer ...)", "", "none"),
         Field("source", "source", "", "none"),
+    ),
+    "item": (
+        Field("name", "name", "Name"),
+        Field("sku", "SKU", "Sku"),
+        Field("description", "description", "Description"),
+        Field("purchase_description", "purchase description", "PurchaseDesc"),
+        Field("price", "price", "UnitPrice"),
+        Field("cost", "cost", "PurchaseCost"),
+        Field("taxable", "taxable", "Taxable"),
+        Field("income_account", "income account", "IncomeAccountRef", policy=QUICKBOOKS),
+        Field("expense_account", "expense account", "ExpenseAccountRef", policy=QUICKBOOKS),
+        Field("asset_account", "inventory asset account", "AssetAccountRef", policy=QUICKBOOKS),
+        Field("reorder_point", "reorder point", "ReorderPoint"),
+        Field("active", "active or inactive", "Active"),
+        Field("type", "type", "Type", "in", QUICKBOOKS),
+        Field("category", "category", "ParentRef", "in", QUICKBOOKS),
+        Field("quantity_on_hand", "quantity on hand", "QtyOnHand", "in", QUICKBOOKS),
+        Field("members", "what a bundle holds", "ItemGroupDetail", "in", QUICKBOOKS),
+    ),
+    "estimate": (
+        *_SALES[:4],
+        Field("expires_on", "expiry date", "ExpirationDate"),
+        *_SALES[4:],
+        Field("status", "status", "TxnStatus"),
+        Field("accepted_by", "accepted by", "AcceptedBy"),
+        Field("accepted_on", "accepted on", "AcceptedDate"),
+        *_MONEY,
+        Field("title", "title", "", "none"),
+        Field("deposit", "deposit asked for", "", "none"),
+        Field("options", "options nobody chose", "", "none"),
+        Field("internal_note", "internal note", "", "none"),
+    ),
+    "invoice": (
+        *_SALES[:4],
+        Field("due_date", "due date", "DueDate"),
+        Field("terms", "terms", "SalesTermRef"),
+        *_SALES[4:],
+        Field("deposit", "deposit", "Deposit", policy=QUICKBOOKS),
+        *_MONEY,
+        Field("balance", "balance", "Balance", "in", QUICKBOOKS),
+        Field("title", "title", "", "none"),
+        Field("promised_on", "promised on", "", "none"),
+        Field("internal_note", "internal note", "", "none"),
+    ),
+    "vendor": (
+        Field("display_name", "name", "DisplayName"),
+        Field("company_name", "company", "CompanyName"),
+        Field("phone", "phone", "PrimaryPhone"),
+        Field("email", "e-mail", "PrimaryEmailAddr"),
+        Field("address", "address", "BillAddr"),
+        Field("account_number", "account number", "AcctNum"),
+        Field("terms", "terms", "TermRef"),
+        Field("active", "active or inactive", "Active", "in", QUICKBOOKS),
+        Field("balance", "what is owed", "Balance", "in", QUICKBOOKS),
+        Field("currency", "currency", "CurrencyRef", "in", QUICKBOOKS),
+    ),
+    "bill": (
+        Field("vendor", "vendor", "VendorRef", policy=QUICKBOOKS),
+        Field("number", "number", "DocNumber"),
+        Field("date", "date", "TxnDate", policy=QUICKBOOKS),
+        Field("due_date", "due date", "DueDate"),
+        Field("private_note", "note", "PrivateNote"),
+        Field("lines", "lines and amounts", "Line", policy=ASK),
+        Field("tax", "tax", "TxnTaxDetail.TotalTax", "in", QUICKBOOKS),
+        Field("total", "total", "TotalAmt", "in", QUICKBOOKS),
+        Field("balance", "unpaid", "Balance", "in", QUICKBOOKS),
     ),
 }
 

@@ -26,7 +26,8 @@ LONGEST_NUMBER = 21
 """Of a document's number."""
 PHONES = {"phone": "primary", "mobile": "mobile", "other": "alternate", "fax": "fax"}
 _ADDRESS_WORDS = {"line1": "street", "region": "state", "postal_code": "postal code"}
-_FOUR_BYTES = re.compile("[\U00010000-\U0010ffff]")
+NOT_TAKEN = re.compile("[\U00010000-\U0010ffff][\u200d\ufe0e\ufe0f]*|\ufe0f")
+"""Characters that QuickBooks fails on or loses: emoji and others of four bytes."""
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;.]+(\.[^@\s,;.]+)+")
 
 
@@ -38,16 +39,21 @@ class Problem:
     sentence: str
 
 
+def legible(text: str) -> str:
+    """As the books keep a name or one line: without emoji, tabs, line ends and repeated blanks."""
+    return " ".join(NOT_TAKEN.sub("", text).split())
+
+
 def name(text: str, *, field: str = "display_name") -> Problem | None:
     """A name in a list that allows each only once. Emoji, tabs and line ends are taken out on the way."""
-    legible = " ".join(_FOUR_BYTES.sub("", text).split())
-    if not legible:
+    kept = legible(text)
+    if not kept:
         why = "has only characters that QuickBooks does not keep" if text.strip() else "is empty"
         return Problem(field, "no_name", f"The name {why}. Give it a name in letters.")
-    if ":" in legible:
+    if ":" in kept:
         return Problem(field, "bad_name", "The name holds a colon, which QuickBooks keeps for sub-customers. Write it "
                        "without, for example with a dash.")  # fmt: skip
-    return _length(field, legible, LONGEST_NAME)
+    return _length(field, kept, LONGEST_NAME)
 
 
 def customer(record: CustomerRecord, fields: Collection[str]) -> list[Problem]:

@@ -43,7 +43,14 @@ FIGURES: dict[str, str] = {
     "facts": "Open amount shown at the contact",
     **BUCKETS, "aged": "Aged receivables",
 }  # fmt: skip
-WORDS = {"customer": "Customer", "invoice": "Invoice", "payment": "Payment", "credit_memo": "Credit memo"}
+OWN_TITLES: dict[str, str] = {
+    "estimate": "Quotes", "invoice": "Invoices", "payment": "Payments recorded here", "vendor": "Vendors",
+    "bill": "Bills",
+}  # fmt: skip
+WORDS = {
+    "customer": "Customer", "invoice": "Invoice", "payment": "Payment", "credit_memo": "Credit memo",
+    "estimate": "Quote", "vendor": "Vendor", "bill": "Bill",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,8 @@ class Difference:
     """When they had changed it last, as we read it."""
     words: str = ""
     """Both sides of what is no amount."""
+    edited: bool = False
+    """Of what people work with here: it was changed here and has not gone out."""
 
 
 def balance_of(papers: Iterable[Paper]) -> Decimal:
@@ -235,6 +244,8 @@ def title(name: str) -> str:
         return f"{KINDS.get(which, which)}, sum"
     if sort == "aging":
         return f"Receivables {BUCKETS.get(which, which).lower()}"
+    if sort == "own":
+        return f"{OWN_TITLES.get(which, which)} as shown here, against what was read"
     return {"balance": "Open balances of all customers"}.get(sort, sort)
 
 

@@ -11,54 +11,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date as Date
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
+
+from crm.domain.record_documents import (
+    NEXT_NUMBER,
+    Application,
+    BillPaymentRecord,
+    BillRecord,
+    CustomField,
+    DocumentRecord,
+    LineRecord,
+    LinkedDocument,
+    PaymentRecord,
+    TaxLine,
+)
+from crm.domain.record_parts import NO_EXTRA, Address, Origin, PhoneField, Ref
+
+__all__ = [
+    "KINDS", "NEXT_NUMBER", "NO_EXTRA", "Address", "Application", "BillPaymentRecord", "BillRecord", "BundleMember",
+    "CompanyPreferences", "CompanyRecord", "CustomField", "CustomFieldDefinition", "CustomerRecord", "DocumentRecord",
+    "ItemRecord", "LineRecord", "LinkedDocument", "ListRecord", "Origin", "PartyRecord", "PaymentRecord", "PhoneField",
+    "Record", "Ref", "Refusal", "TaxLine", "VendorRecord",
+]  # fmt: skip
 
 #: Kinds of record, in our words; each provider maps them to its own.
 KINDS = (
     "company", "customer", "vendor", "employee", "term", "customer_type", "payment_method", "account",
-    "tax_code", "tax_rate", "item", "estimate", "invoice", "payment", "credit_memo",
+    "tax_code", "tax_rate", "item", "estimate", "invoice", "payment", "credit_memo", "sales_receipt", "refund_receipt",
+    "bill", "bill_payment",
 )  # fmt: skip
-
-NO_EXTRA: Mapping[str, Any] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a record came from and in which state: what a link needs to know about it."""
-
-    remote_id: str
-    version: str = ""
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    line1: str = ""
-    line2: str = ""
-    line3: str = ""
-    line4: str = ""
-    line5: str = ""
-    city: str = ""
-    region: str = ""
-    postal_code: str = ""
-    country: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneField:
-    """A phone as typed, in the field it was typed into (`primary`, `mobile`, `alternate`, `fax`)."""
-
-    label: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    remote_id: str
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +107,8 @@ class ListRecord:
     details: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
     """By kind, where the provider says: term type, due_days, discount_days, discount_percent, day_of_month,
     next_month_days; payment_method type; account type, subtype, classification, number, full_path, parent_id;
-    tax_code description, taxable, group; tax_rate description, percent (Decimal: 8 means 8 %), agency_id."""
+    tax_code description, taxable, group, sales_rates (ids, in order);
+    tax_rate description, percent (Decimal: 8 means 8 %), agency_id."""
     extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
 
 
@@ -137,6 +120,43 @@ class PartyRecord:
     origin: Origin
     display_name: str
     active: bool = True
+    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRecord(PartyRecord):
+    """A vendor whole. `kind` is "vendor"."""
+
+    given_name: str = ""
+    middle_name: str = ""
+    family_name: str = ""
+    title: str = ""
+    suffix: str = ""
+    company_name: str = ""
+    print_name: str = ""
+    """As printed on cheques; follows the display name where nothing else was said."""
+    phones: tuple[PhoneField, ...] = ()
+    email_text: str = ""
+    """As in CustomerRecord."""
+    website: str = ""
+    address: Address | None = None
+    notes: str = ""
+    account_number: str = ""
+    """Our number in the vendor's books."""
+    terms: Ref | None = None
+    currency: str = ""
+    reported: bool | None = None
+    """Whether what is paid to it is reported to the tax office (US: form 1099)."""
+    balance: Decimal | None = None
+    """What is owed to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleMember:
+    """One product inside a bundle, and how many of it one bundle holds."""
+
+    item: Ref
+    quantity: Decimal | None = None
     extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
 
 
@@ -156,94 +176,91 @@ class ItemRecord:
     income_account: Ref | None = None
     expense_account: Ref | None = None
     quantity_on_hand: Decimal | None = None
-    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
-
-
-@dataclass(frozen=True, slots=True)
-class LineRecord:
-    remote_id: str | None
-    kind: str
-    """item, text, discount, subtotal, group, other"""
-    description: str = ""
-    amount: Decimal | None = None
-    quantity: Decimal | None = None
-    unit_price: Decimal | None = None
-    item: Ref | None = None
-    tax_code: str = ""
-    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedDocument:
-    kind: str
-    """Our kind where we have one ("invoice"), else the vendor's word in lower case."""
-    remote_id: str
-    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRecord:
-    """An estimate, invoice or credit memo."""
-
-    kind: str
-    origin: Origin
-    customer: Ref
-    number: str = ""
-    date: Date | None = None
-    due_date: Date | None = None
-    expires_on: Date | None = None
-    status: str = ""
-    """Estimates: pending, accepted, closed, rejected. Invoices and credit memos: empty (computed), or void."""
-    accepted_by: str = ""
-    accepted_on: Date | None = None
-    currency: str = ""
-    total: Decimal = Decimal(0)
-    tax: Decimal | None = None
-    balance: Decimal | None = None
-    """Open amount: unpaid on an invoice, unused on a credit memo; None on an estimate."""
-    terms: Ref | None = None
-    email: str = ""
-    email_status: str = ""
-    """not_set, to_send, sent; a provider's own word where we have none."""
-    customer_memo: str = ""
-    private_note: str = ""
-    void: bool = False
-    lines: tuple[LineRecord, ...] = ()
-    linked: tuple[LinkedDocument, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """How much of a payment or credit went to which document."""
-
-    kind: str
-    """As in LinkedDocument; empty, like the id, where the provider names no document."""
-    remote_id: str
-    amount: Decimal
-    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentRecord:
-    origin: Origin
-    customer: Ref
-    date: Date | None = None
-    total: Decimal = Decimal(0)
-    unapplied: Decimal = Decimal(0)
-    currency: str = ""
-    method: Ref | None = None
-    reference: str = ""
-    deposit_account: Ref | None = None
-    private_note: str = ""
-    void: bool = False
-    applied: tuple[Application, ...] = ()
+    """Read, and said once when an item that counts stock is created; never posted later."""
+    parent: Ref | None = None
+    """The category (or item) it belongs to."""
+    purchase_description: str = ""
+    asset_account: Ref | None = None
+    """Of an item that counts stock."""
+    tracks_quantity: bool | None = None
+    inventory_start: Date | None = None
+    """The day the stock was first counted."""
+    reorder_point: Decimal | None = None
+    sales_tax_code: Ref | None = None
+    """Outside the US."""
+    purchase_tax_code: Ref | None = None
+    price_includes_tax: bool | None = None
+    preferred_vendor: Ref | None = None
+    unit: str = ""
+    """As printed, where the provider has units."""
+    members: tuple[BundleMember, ...] = ()
+    """Of a group."""
+    print_members: bool | None = None
+    """Of a group: whether its members are printed."""
     extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
 
 
 Record: TypeAlias = (
     CompanyRecord | CustomerRecord | ListRecord | PartyRecord | ItemRecord | DocumentRecord | PaymentRecord
-)
+    | BillRecord | BillPaymentRecord
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFieldDefinition:
+    """A custom field of sales documents that is switched on."""
+
+    definition_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyPreferences:
+    """How the company keeps its books, as far as the house asks. None: the provider did not say."""
+
+    home_currency: str = ""
+    multicurrency: bool | None = None
+    sales_tax: bool | None = None
+    automated_sales_tax: bool | None = None
+    """US: the books compute the tax themselves, by address and product."""
+    default_tax_code: Ref | None = None
+    own_document_numbers: bool | None = None
+    """People number documents themselves; otherwise a number is left out and the books give the next."""
+    allows_discount: bool | None = None
+    allows_deposit: bool | None = None
+    allows_estimates: bool | None = None
+    allows_shipping: bool | None = None
+    allows_service_date: bool | None = None
+    default_terms: Ref | None = None
+    default_item: Ref | None = None
+    discount_account: Ref | None = None
+    shipping_account: Ref | None = None
+    customer_message: str = ""
+    """What invoices say to customers unless something else is written."""
+    estimate_message: str = ""
+    progress_invoicing: bool | None = None
+    applies_credits_itself: bool | None = None
+    applies_payments_itself: bool | None = None
+    online_payments: bool | None = None
+    fiscal_year_begins: str = ""
+    """The English name of its first month."""
+    email_cc: str = ""
+    email_bcc: str = ""
+    books_closed_until: Date | None = None
+    """Nothing dated on or before it can be written."""
+    inventory: bool | None = None
+    class_tracking: bool | None = None
+    department_tracking: bool | None = None
+    custom_fields: tuple[CustomFieldDefinition, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=lambda: NO_EXTRA)
+
+    def tax_mode(self, country: str) -> str:
+        """`none`, `us_manual`, `us_automated` or `global`, with the company's country as it stands in CompanyRecord."""
+        if self.sales_tax is False:
+            return "none"
+        if country.strip().upper() not in ("", "US", "USA", "UNITED STATES"):
+            return "global"
+        return "us_automated" if self.automated_sales_tax else "us_manual"
 
 
 @dataclass(frozen=True, slots=True)

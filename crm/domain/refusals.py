@@ -39,6 +39,7 @@ BUTTONS: Mapping[str, str] = {
     "edit": "Edit it here",
     "adopt": "Link to that customer",
     "suffix": "Use another name there",
+    "next_number": "Use the next number",
     "create_again": "Create it again there",
     "reactivate": "Make it active there",
     "unlink": "Unlink",
@@ -105,17 +106,18 @@ REFUSALS: Mapping[str, Row] = {
                           ("adopt", "suffix", "edit", "retry", "skip"), (6240,), (errors.DuplicateName,)),
     "duplicate_record": Row("Already there", Reaction.LOOK_UP, "QuickBooks already holds this record. Link to it if it "
                             "is the same.", ("adopt", "edit", "retry", "skip"), (630,)),
-    "duplicate_number": Row("Number is taken", Reaction.PARK, "The document number is used in QuickBooks already. Give "
-                            "it another number.", _MEND, (6140,), (errors.DuplicateNumber,)),
+    "duplicate_number": Row("Number is taken", Reaction.LOOK_UP, "The document number is used in QuickBooks already. "
+                            "Use the next number, or link to that document if it is the same.",
+                            ("next_number", "adopt", "edit", "retry", "skip"), (6140,), (errors.DuplicateNumber,)),
     "reference": Row("Points to something missing", Reaction.PARK, "Something this record points to is missing or "
                      "inactive in QuickBooks. Make it active there, or choose another one here.",
-                     ("open", "edit", "retry", "skip"), (700, 2500, 6250), (errors.MissingReference,)),
+                     ("reactivate", "open", "edit", "retry", "skip"), (700, 2500, 6250), (errors.MissingReference,)),
     "own_parent": Row("Own parent", Reaction.PARK, "A record cannot be its own parent. Choose another parent.", _MEND,
                       (900,)),
     "cannot_link": Row("Cannot be linked", Reaction.PARK, "QuickBooks cannot link these two documents: another "
                        "customer, a wrong kind, or closed already.", _THERE, (620,)),
     "dependants": Row("Others depend on it", Reaction.PARK, "Other records depend on this one, so QuickBooks does not "
-                      "delete it. Void it instead.", _THERE, (800,)),
+                      "delete it. Remove those first, or void it instead.", _THERE, (800,)),
     # values
     "no_name": Row("No name", Reaction.PARK, "QuickBooks needs a name. Give it one.", _MEND, (6080,)),
     "bad_name": Row("Name not allowed", Reaction.PARK, "QuickBooks does not take this name: it may hold no colon, tab "
@@ -154,8 +156,8 @@ REFUSALS: Mapping[str, Row] = {
                (6100, 6160, 6170, 6230, 6470)),
     "paid_by_card": Row("Paid through QuickBooks", Reaction.PARK, "The payment went through QuickBooks Payments and "
                         "can only be changed there.", _THERE, (6110, 6120)),
-    "in_deposit": Row("Part of a deposit", Reaction.PARK, "The payment is part of a bank deposit. Remove it from the "
-                      "deposit in QuickBooks first.", _THERE, (6540,)),
+    "in_deposit": Row("Part of a deposit", Reaction.PARK, "The money is part of a bank deposit, so it can neither be "
+                      "changed nor deleted. Remove it from the deposit in QuickBooks first.", _THERE, (6540,)),
     "bill_parent": Row("Billed with its parent", Reaction.PARK, "The parent is billed for this customer already, so "
                        "that cannot be changed.", _THERE, (6130,)),
     "too_deep": Row("Nested too deep", Reaction.PARK, "Customers can be nested five levels deep at most.", _MEND,
@@ -166,7 +168,8 @@ REFUSALS: Mapping[str, Row] = {
                     "QuickBooks first.", _THERE, (6280,)),
     "before_stock": Row("Before the first stock count", Reaction.PARK, "The date lies before the item's stock was "
                         "first counted. Choose a later date.", _MEND, (6270,)),
-    "settled": Row("Settled already", Reaction.PARK, "The document is settled and cannot be voided.", _THERE, (6450,)),
+    "settled": Row("Settled already", Reaction.PARK, "The document is paid or settled and cannot be voided. Take the "
+                   "payment off it first.", _THERE, (6450,)),
     "deposit_amount": Row("Deposit differs", Reaction.PARK, "The deposit differs from the card amount.", _THERE,
                           (6460,)),
     "bank_matched": Row("Matched to the bank", Reaction.PARK, "The document is matched to a bank transaction. Undo the "
@@ -210,7 +213,7 @@ REACTIONS: Mapping[Reaction, str] = {
     Reaction.CONNECTION: "waits untouched until the connection is mended",
     Reaction.RELOAD: f"read again, merged, made anew; parked after {ROUNDS} rounds",
     Reaction.CONFIRM: "read again; parked as gone, inactive or pointing to something missing",
-    Reaction.LOOK_UP: "whoever bears the name is looked up; parked with a free name",
+    Reaction.LOOK_UP: "whoever bears the name or number is looked up; parked with it",
     Reaction.PARK: "parked",
 }
 

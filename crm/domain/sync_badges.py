@@ -1,4 +1,4 @@
-"""The sync badge of a contact: one word, its tone and a sentence, from what stands about it. Pure.
+"""The sync badge of a contact, product or document: one word, its tone and a sentence, from what stands about it. Pure.
 
 The rules are a table; the first that applies gives the badge. A reason to look comes before one to wait.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of one contact. Lists know of its link only what `link_state` says."""
+    """What is known of one of them. Lists know of its link only what `link_state` says."""
 
     link_state: str = "none"
     """As `Contact.link_state`: none, linked, review or inactive."""
@@ -27,6 +27,9 @@ class Standing:
     """Its company's books may not be written to yet."""
     live: bool = True
     """Whether the connection works."""
+    thing: str = "contact"
+    """What it is called here, and there."""
+    there: str = "customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,21 @@ RULES: tuple[Rule, ...] = (
     (lambda s: s.entry == "skipped", "Skipped", "off",
      lambda s: "A change is kept back: somebody skipped sending it.", False),
     (lambda s: s.gone, "Gone in QuickBooks", "bad",
-     lambda s: "The customer was deleted in QuickBooks, or merged into another one.", False),
+     lambda s: f"The {s.there} was deleted in QuickBooks, or merged into another one.", False),
     (lambda s: s.link_state == "inactive", "Inactive in QuickBooks", "off",
-     lambda s: "The customer is inactive in QuickBooks.", False),
+     lambda s: f"The {s.there} is inactive in QuickBooks.", False),
     (lambda s: s.link_state == "review", "To review", "warn",
-     lambda s: "QuickBooks may know this contact: a match waits for a decision.", False),
+     lambda s: f"QuickBooks may know this {s.thing}: a match waits for a decision.", False),
     (lambda s: s.link_state == "none", "Not in QuickBooks", "off",
-     lambda s: "This contact is not linked to a customer in QuickBooks.", False),
+     lambda s: f"This {s.thing} is not linked to {_a(s.there)} in QuickBooks.", False),
     (lambda s: not s.live, "Not in step", "warn",
      lambda s: "The connection to QuickBooks does not work; changes there are not read.", False),
     (lambda s: True, "In step", "ok", lambda s: "QuickBooks and Tradebook hold what they last agreed on.", False),
 )  # fmt: skip
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
 
 
 def badge_of(standing: Standing) -> Badge:
