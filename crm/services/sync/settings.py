@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm.bell import ring
 from crm.db import db
+from crm.domain import custom_fields as fields_rules
 from crm.domain import directions
 from crm.domain import policies as rules
 from crm.domain.directions import DIRECTIONS, EVERYTHING, LEAST_MINUTES, MOST_MINUTES
@@ -32,6 +33,7 @@ __all__ = [
     "ways",
 ]  # fmt: skip
 SEND = "crm.tasks.outbox.send"
+WHOLE = f"Give a whole number of minutes from {LEAST_MINUTES} to {MOST_MINUTES} (one day)."
 
 
 def choices(session: Session, connection_id: int, kind: str) -> tuple[str, ...]:
@@ -54,11 +56,15 @@ def change(
     *,
     direction: str | None = None,
     policies: Mapping[str, str] | None = None,
+    interval: str | None = None,
+    custom_fields: Mapping[str, str] | None = None,
     version: int,
     actor: Actor,
     now: datetime,
 ) -> Setting:
-    """Direction and policies of a kind; None leaves them. `policies` are all of them: one left out is as by default.
+    """Direction, policies and interval of a kind; None leaves them. `policies` are all of them: one left out is as by
+    default. `interval` is a whole number of minutes as typed; empty is that of the company. `custom_fields` is
+    definition id -> what fills it (`domain/custom_fields.SOURCES`), of all that do not fill themselves.
 
     Raises Changed when there is a newer version than `version`, Invalid for what cannot be, NotFound.
     """
@@ -67,14 +73,37 @@ def change(
         raise Refused("The connection as a whole can be paused and resumed; directions are set for each kind.")
     if direction is not None and direction not in choices(session, connection_id, kind):
         raise Invalid({"direction": _not_that_way(kind, direction)})
+    minutes = before.interval_minutes if interval is None else _minutes(interval)
     if policies is not None:
         rules.check(kind, policies)
+    sources = dict(before.custom_fields) if custom_fields is None else _sources(session, connection_id, custom_fields)
     after = replace(
         before,
+        custom_fields=sources,
         direction=before.direction if direction is None else direction,
         overrides=before.overrides if policies is None else _differing(kind, policies),
+        interval_minutes=minutes,
     )
+    sweep = session.get(Sweep, connection_id, populate_existing=True)
+    if sweep is not None and minutes is not None and minutes != before.interval_minutes:
+        sweep.available_at = min(sweep.available_at, now + timedelta(minutes=minutes))
     return _keep(session, before, after, actor=actor, now=now)
+
+
+def _sources(session: Session, connection_id: int, given: Mapping[str, str]) -> dict[str, str]:
+    connection = session.get_one(Connection, connection_id)
+    definitions = [one["definition_id"] for one in connection.preferences.get("custom_fields") or ()]
+    return fields_rules.check(given, definitions)
+
+
+def _minutes(typed: str) -> int | None:
+    text = typed.strip()
+    if not text:
+        return None
+    minutes = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise Invalid({"interval": f"{WHOLE} Leave it empty for the company's own interval."})
+    return minutes
 
 
 def always(
@@ -106,7 +135,7 @@ def set_interval(
     """How often the books are asked what changed. `version` is that of `*`; None for minutes is what was no number."""
     before = _locked(session, connection_id, EVERYTHING, version=version)
     if minutes is None or not LEAST_MINUTES <= minutes <= MOST_MINUTES:
-        raise Invalid({"interval": f"Give a whole number of minutes from {LEAST_MINUTES} to {MOST_MINUTES} (one day)."})
+        raise Invalid({"interval": WHOLE})
     sweep = session.get(Sweep, connection_id, populate_existing=True)
     if sweep is None:
         session.add(Sweep(connection_id=connection_id, available_at=now, interval_minutes=minutes))

@@ -26,8 +26,12 @@ from crm.services.audit import Actor
 
 LEASE = timedelta(minutes=3)
 """Longer than a page takes; a worker that died is replaced after this time."""
+BY_RULE = "from QuickBooks"
+"""Who linked what came in by itself."""
 UNNAMED = "unnamed"
 """Noted of a step that met a body without an id: nobody can say then what the books no longer hold."""
+PLANNED = "plan"
+"""The step of a run that is planned first; noted from its beginning."""
 END = "end"
 """Cursor of a step that is through: stored with its last page, so that a restart does not begin it again."""
 
@@ -88,6 +92,11 @@ class Batch:
     def run_id(self) -> int | None:
         return None
 
+    @property
+    def holds_contacts(self) -> bool:
+        """Whether what is read must not change contacts: a person asked to see a plan first."""
+        return False
+
     def count(self, name: str, number: int = 1) -> None:
         if number:
             self.counts[name] = self.counts.get(name, 0) + number
@@ -116,6 +125,10 @@ class Page(Batch):
     @property
     def run_id(self) -> int | None:
         return self.run.id
+
+    @property
+    def holds_contacts(self) -> bool:
+        return PLANNED in self.run.progress
 
     def note(self, **values: Any) -> None:
         """Remember something of the present step beside its figures."""

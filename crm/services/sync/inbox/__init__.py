@@ -1,0 +1,1 @@
+"""What comes in by itself: deliveries of webhooks, their events, and the reads that these cause."""

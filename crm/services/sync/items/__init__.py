@@ -1,0 +1,1 @@
+"""Products between our own rows and the books' items, both ways."""

@@ -1,0 +1,1 @@
+"""Both sides, field by field: comparing, taking over, filling in, and the conflicts that a person decides."""

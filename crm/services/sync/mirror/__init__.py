@@ -1,0 +1,1 @@
+"""Our copy of the books: taking records, documents and money facts, wherever they came from."""

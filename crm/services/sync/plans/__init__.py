@@ -1,0 +1,1 @@
+"""What would be written, shown before it is; carrying it out, and taking it back."""
