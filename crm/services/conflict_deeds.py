@@ -17,12 +17,13 @@ from crm.domain.directions import DIRECTIONS
 from crm.domain.shared_fields import TITLES, shown_here
 from crm.models import Conflict, Link, SyncLogEntry
 from crm.services.audit import Actor
-from crm.services.sync import conflicts as rows
-from crm.services.sync import outbox, settings
-from crm.services.sync.bulk import update_by_id
-from crm.services.sync.comparing import KIND, Compared
-from crm.services.sync.enrich import again
-from crm.services.sync.enrich_told import Decided
+from crm.services.sync import settings
+from crm.services.sync.merge import conflicts as rows
+from crm.services.sync.merge.comparing import KIND, Compared
+from crm.services.sync.merge.enrich import again
+from crm.services.sync.merge.enrich_told import Decided
+from crm.services.sync.mirror.bulk import update_by_id
+from crm.services.sync.outbox import outbox
 from crm.services.sync.work import Books
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from crm.domain.contacts import Entry, clean
 from crm.domain.errors import Invalid
 from crm.domain.shared_fields import ADDRESS, LINE_FIELDS, address_text, line_key, line_keys_of
-from crm.services.sync.comparing import Compared
+from crm.services.sync.merge.comparing import Compared
 
 Typed: TypeAlias = str | Mapping[str, str]
 """A text; for fields of lines one phone or e-mail per line; for the address its parts."""

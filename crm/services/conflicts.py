@@ -1,9 +1,10 @@
-"""A person's decision about fields on which contact and customer differ: ours, theirs, or a value written by hand.
+"""A person's decision about fields on which both sides differ: ours, theirs, or a value written by hand.
 
 Called by the pages and the API inside `transaction()`. A decision first makes the link's base say that one side has not
-changed; the merge then does what it always does: theirs is taken into the contact by `enrich`, ours goes out by the
-outbox. So a decision and a change that comes in meanwhile end alike, whichever is first. Conflicts that were settled
-or have moved on meanwhile raise `Changed`.
+changed; the merge then does what it always does: theirs is taken into our object, ours goes out by the outbox. How, is
+the business of its kind (`conflict_desk`). So a decision and a change that comes in meanwhile end alike, whichever is
+first. Conflicts that were settled or have moved on meanwhile raise `Changed`, and `Forbidden` is raised where somebody
+may not write the kind.
 """
 
 from __future__ import annotations
@@ -20,34 +21,48 @@ from crm.domain import policies
 from crm.domain.conflicts import CHOICES, RULES, mark_of
 from crm.domain.errors import Changed, Invalid, NotFound
 from crm.domain.policies import emptied
-from crm.domain.shared_fields import ADDRESS, TITLES
 from crm.models import Conflict, Connection, Link
-from crm.services import audit, conflict_values, contacts, timeline
-from crm.services import conflict_deeds as deeds
+from crm.services import audit
 from crm.services.audit import Actor
+from crm.services.conflict_deeds import close
+from crm.services.conflict_desk import DESKS, check_may_decide
 from crm.services.conflict_values import Typed
 from crm.services.identity_keys import chunks
-from crm.services.sync import conflicts as rows
 from crm.services.sync import settings
-from crm.services.sync.comparing import KIND, Compared, compare_linked
-from crm.services.sync.enrich import again
+from crm.services.sync.merge import conflicts as rows
 from crm.services.sync.work import Books, books_of
 
 MOST = 500
 """Conflicts decided in one go."""
 PAGE = 200
 MOVED = "This was changed or decided meanwhile. Look at what stands now, then decide."
-UNLINKED = "This contact is not linked to the customer any more, so there is nothing to decide."
+UNLINKED = "This {} is not linked to QuickBooks any more, so there is nothing to decide."
 AGREED = "Both sides agree by now; there is nothing left to decide."
 DECIDED = "Somebody has decided about this meanwhile, or both sides agree by now. The list shows what is left."
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a decision: the contact it was about, and a sentence."""
+class About:
+    """One field of one linked object."""
 
-    contact_id: int
+    connection_id: int
+    kind: str
+    local_id: int
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a decision: the object it was about, and a sentence."""
+
+    kind: str
+    local_id: int
     text: str
+
+    @property
+    def contact_id(self) -> int | None:
+        """The contact, where the object is one."""
+        return self.local_id if self.kind == "customer" else None
 
 
 def resolve(
@@ -63,26 +78,27 @@ def resolve(
     conflict = _open(session, conflict_id)
     if seen and seen != mark_of(conflict.ours, conflict.theirs):
         raise Changed(MOVED)
-    return _decide_one(session, conflict.connection_id, conflict.local_id, conflict.field, choice, value=value,
-                       conflict=conflict, actor=actor, now=now)  # fmt: skip
+    about = About(conflict.connection_id, conflict.kind, conflict.local_id, conflict.field)
+    return _decide_one(session, about, choice, value=value, conflict=conflict, actor=actor, now=now)
 
 
 def resolve_difference(
-    contact_id: int, field: str, choice: str, *, value: Typed | None = None, actor: Actor, now: datetime
-) -> Result:
+    local_id: int, field: str, choice: str, *, kind: str = "customer", value: Typed | None = None, actor: Actor,
+    now: datetime,
+) -> Result:  # fmt: skip
     """The same for a field in which both sides merely differ since they were linked; nobody was asked about it."""
     _check(choice, (*RULES, "edited"))
     session = db.session()
-    if field not in TITLES:
+    if kind not in DESKS or field not in DESKS[kind].titles:
         raise NotFound("There is no such field.")
-    linked = select(Link.connection_id).where(Link.kind == KIND, Link.local_id == contact_id).order_by(Link.id)
+    linked = select(Link.connection_id).where(Link.kind == kind, Link.local_id == local_id).order_by(Link.id)
     connection_id = session.scalar(linked)
     if connection_id is None:
-        raise Changed(UNLINKED)
-    mine = (Conflict.connection_id == connection_id, Conflict.kind == KIND, Conflict.local_id == contact_id)
+        raise Changed(UNLINKED.format(DESKS[kind].subject))
+    mine = (Conflict.connection_id == connection_id, Conflict.kind == kind, Conflict.local_id == local_id)
     asked = select(Conflict).where(*mine, Conflict.field == field, Conflict.state == "open")
-    return _decide_one(session, connection_id, contact_id, field, choice, value=value,
-                       conflict=session.scalar(asked), actor=actor, now=now)  # fmt: skip
+    about = About(connection_id, kind, local_id, field)
+    return _decide_one(session, about, choice, value=value, conflict=session.scalar(asked), actor=actor, now=now)
 
 
 def resolve_all(conflict_ids: Sequence[int], choice: str, *, actor: Actor, now: datetime) -> int:
@@ -115,10 +131,10 @@ def always(conflict_id: int, choice: str, *, seen: str = "", actor: Actor, now: 
         select(Conflict.id).where(*alike, Conflict.state == "open", Conflict.id != conflict.id)
         .order_by(Conflict.id).limit(MOST)
     ).all()  # fmt: skip
-    contact_id = conflict.local_id
+    kind, local_id = conflict.kind, conflict.local_id
     decided = _decide_many(session, [conflict.id, *others], choice, by=said, actor=actor, now=now)
     more = f" {decided - 1} more decided by it." if decided > 1 else ""
-    return Result(contact_id, f"{said}.{more} Change it back under Sync settings.")
+    return Result(kind, local_id, f"{said}.{more} Change it back under Sync settings.")
 
 
 # --- one ------------------------------------------------------------------------------------------------------
@@ -126,9 +142,7 @@ def always(conflict_id: int, choice: str, *, seen: str = "", actor: Actor, now: 
 
 def _decide_one(
     session: Session,
-    connection_id: int,
-    contact_id: int,
-    field: str,
+    about: About,
     choice: str,
     *,
     value: Typed | None,
@@ -136,37 +150,28 @@ def _decide_one(
     actor: Actor,
     now: datetime,
 ) -> Result:
-    books = books_of(session.get_one(Connection, connection_id))
-    compared = compare_linked(session, [contact_id], books=books).get(contact_id)
-    if compared is None or compared.link is None:
-        raise Changed(UNLINKED)
+    check_may_decide(session, about.kind, actor=actor)
+    desk, field = DESKS[about.kind], about.field
+    books = books_of(session.get_one(Connection, about.connection_id))
+    compared = desk.compare(session, [about.local_id], books=books).get(about.local_id)
+    if compared is None or not desk.is_linked(compared):
+        raise Changed(UNLINKED.format(desk.subject))
     if conflict is not None:
         _hold(session, conflict)
-    if field in compared.merged.agreed:
+    if desk.agrees(compared, field):
         raise Changed(AGREED)
-    chosen = deeds.value(compared, field, choice)
+    chosen = desk.value(compared, field, choice)
     if choice == "edited":
-        chosen = _write_by_hand(compared, field, value, actor=actor, now=now)
+        chosen = desk.write_by_hand(compared, field, value, actor=actor, now=now)
     if conflict is not None:
-        deeds.close(session, {conflict.id: chosen}, choice, by=actor.label, now=now)
-    goes_out = deeds.carry_out(session, [compared], field, choice, books=books, actor=actor, now=now)
-    text = deeds.said(compared, field, choice, chosen, goes_out=goes_out)
+        close(session, {conflict.id: chosen}, choice, by=actor.label, now=now)
+    goes_out = desk.carry_out(session, [compared], field, choice, books=books, actor=actor, now=now)
+    text = desk.said(compared, field, choice, chosen=chosen, goes_out=goes_out)
     if choice != "theirs":  # taking theirs is told by the merge
-        timeline.add(contact_id, verb="decided", summary=text, actor=actor, now=now)
-    audit.record("conflict_decided", actor=actor, now=now, subject=f"contact:{contact_id}",
-                 summary=f"{TITLES[field].capitalize()}: {CHOICES[choice].lower()}")  # fmt: skip
-    return Result(contact_id, text)
-
-
-def _write_by_hand(compared: Compared, field: str, value: Typed | None, *, actor: Actor, now: datetime) -> str:
-    """The contact holds the value; answers how it reads. Whatever is wrong with it is said of `value`."""
-    contact, written = compared.contact, conflict_values.read(compared, field, value)
-    try:
-        contacts.change(contact.id, written.values, lines=written.lines, version=contact.version, actor=actor, now=now)
-    except Invalid as problem:
-        parts = {name: text for name, text in problem.fields.items() if name in ADDRESS and field == "address"}
-        raise Invalid(parts or {"value": str(problem)}) from None
-    return written.shown
+        desk.tell({about.local_id: text}, actor=actor, now=now)
+    audit.record("conflict_decided", actor=actor, now=now, subject=f"{desk.subject}:{about.local_id}",
+                 summary=f"{desk.titles[field].capitalize()}: {CHOICES[choice].lower()}")  # fmt: skip
+    return Result(about.kind, about.local_id, text)
 
 
 # --- many -----------------------------------------------------------------------------------------------------
@@ -176,24 +181,26 @@ def _decide_many(
     session: Session, conflict_ids: Sequence[int], choice: str, *, by: str, actor: Actor, now: datetime
 ) -> int:
     """Field by field of each company, a page at a time; what agrees by now is settled and not counted."""
-    groups: dict[tuple[int, str], list[Conflict]] = {}
-    wanted = (Conflict.id.in_(conflict_ids), Conflict.kind == KIND, Conflict.state == "open")
+    groups: dict[tuple[int, str, str], list[Conflict]] = {}
+    wanted = (Conflict.id.in_(conflict_ids), Conflict.kind.in_(DESKS), Conflict.state == "open")
     for conflict in session.scalars(select(Conflict).where(*wanted).order_by(Conflict.id)):
-        groups.setdefault((conflict.connection_id, conflict.field), []).append(conflict)
+        groups.setdefault((conflict.connection_id, conflict.kind, conflict.field), []).append(conflict)
+    for kind in {kind for _, kind, _ in groups}:
+        check_may_decide(session, kind, actor=actor)
     decided = 0
-    for (connection_id, field), found in sorted(groups.items()):
+    for (connection_id, kind, field), found in sorted(groups.items()):
         books = books_of(session.get_one(Connection, connection_id))
         ids = {conflict.local_id: conflict.id for conflict in found}
         for part in chunks(sorted(ids), PAGE):
-            mine = {contact_id: ids[contact_id] for contact_id in part}
-            decided += _decide_page(session, mine, field, choice, books=books, by=by, actor=actor, now=now)
+            mine = {local_id: ids[local_id] for local_id in part}
+            decided += _decide_page(session, mine, (kind, field), choice, books=books, by=by, actor=actor, now=now)
     return decided
 
 
 def _decide_page(
     session: Session,
     conflict_ids: Mapping[int, int],
-    field: str,
+    about: tuple[str, str],
     choice: str,
     *,
     books: Books,
@@ -201,27 +208,26 @@ def _decide_page(
     actor: Actor,
     now: datetime,
 ) -> int:
-    """`conflict_ids`: contact -> its conflict about this field."""
-    compared = compare_linked(session, list(conflict_ids), books=books)
-    rows.settle(session, books.id, KIND, [id_ for id_ in conflict_ids if id_ not in compared], now=now)
+    """`conflict_ids`: object -> its conflict; `about`: the kind of all of them, and the field."""
+    kind, field = about
+    desk = DESKS[kind]
+    compared = desk.compare(session, list(conflict_ids), books=books)
+    rows.settle(session, books.id, kind, [id_ for id_ in conflict_ids if id_ not in compared], now=now)
     held = select(Conflict.local_id).where(Conflict.id.in_(list(conflict_ids.values())), Conflict.state == "open")
     still_open = set(session.scalars(held.with_for_update()))
-    meant = [
-        one
+    meant = {
+        id_: one
         for id_, one in compared.items()
-        if id_ in still_open and one.link is not None and field not in one.merged.agreed
-    ]
-    chosen = {one.contact.id: deeds.value(one, field, choice) for one in meant}
-    deeds.close(session, {conflict_ids[id_]: text for id_, text in chosen.items()}, choice, by=by, now=now)
-    goes_out = deeds.carry_out(session, meant, field, choice, books=books, actor=actor, now=now)
+        if id_ in still_open and desk.is_linked(one) and not desk.agrees(one, field)
+    }
+    chosen = {id_: desk.value(one, field, choice) for id_, one in meant.items()}
+    close(session, {conflict_ids[id_]: text for id_, text in chosen.items()}, choice, by=by, now=now)
+    goes_out = desk.carry_out(session, list(meant.values()), field, choice, books=books, actor=actor, now=now)
     if choice == "ours":
-        timeline.add_many([
-            timeline.row(one.contact.id, verb="decided", actor=actor, now=now,
-                         summary=deeds.said(one, field, choice, chosen[one.contact.id], goes_out=goes_out))
-            for one in meant
-        ])  # fmt: skip
-    left = [id_ for id_ in conflict_ids if id_ in compared and id_ not in chosen]
-    again(session, left, books=books, now=now)
+        texts = {id_: desk.said(one, field, choice, chosen=chosen[id_], goes_out=goes_out)
+                 for id_, one in meant.items()}  # fmt: skip
+        desk.tell(texts, actor=actor, now=now)
+    desk.again(session, [id_ for id_ in conflict_ids if id_ in compared and id_ not in chosen], books=books, now=now)
     return len(meant)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ from crm.domain.errors import (
     Refused,
     WrongKeys,
 )
-from crm.domain.records import CompanyRecord
+from crm.domain.records import CompanyPreferences, CompanyRecord, Record
 from crm.domain.throttle import REST
 from crm.models import Connection
 from crm.providers.accounting import registry
@@ -95,7 +96,7 @@ class Books:
     def company(self) -> CompanyRecord:
         return self._ask(lambda books: books.company())
 
-    def preferences(self) -> Mapping[str, Any]:
+    def preferences(self) -> CompanyPreferences:
         return self._ask(lambda books: books.preferences())
 
     def count(self, kind: str) -> int:
@@ -112,6 +113,15 @@ class Books:
 
     def find(self, kind: str, names: Sequence[str]) -> Page:
         return self._ask(lambda books: books.find(kind, names))
+
+    def recent(self, kind: str, party_id: str, since: datetime) -> Page:
+        return self._ask(lambda books: books.recent(kind, party_id, since))
+
+    def send(self, kind: str, remote_id: str, *, to: str, key: str) -> Record:
+        return self._ask(lambda books: books.send(kind, remote_id, to=to, key=key))
+
+    def pdf(self, kind: str, remote_id: str) -> bytes:
+        return self._ask(lambda books: books.pdf(kind, remote_id))
 
     def receivables(self, as_of: date) -> Sequence[Receivable]:
         return self._ask(lambda books: books.receivables(as_of))
@@ -199,15 +209,16 @@ def describe(connection_id: int, *, clock: Clock) -> str:
     return company.name
 
 
-def save_company(connection_id: int, company: CompanyRecord, preferences: Mapping[str, Any]) -> None:
+def save_company(connection_id: int, company: CompanyRecord, preferences: CompanyPreferences) -> None:
     """Keep what the company says of itself."""
+    said = {name: value for name, value in asdict(preferences).items() if name != "extra" and value not in (None, "")}
     _values(
         connection_id,
         company_name=company.name,
         country=company.country,
-        currency=str(preferences.get("home_currency") or company.currency or ""),
+        currency=preferences.home_currency or company.currency,
         time_zone=company.time_zone,
-        preferences={key: value for key, value in preferences.items() if key != "extra"},
+        preferences={name: value.isoformat() if isinstance(value, date) else value for name, value in said.items()},
     )
 
 

@@ -15,11 +15,11 @@ from crm.db import db, table_of
 from crm.domain import shared_fields
 from crm.domain.contacts import FIELDS, Line
 from crm.models import Contact, ContactImportRow, ContactPoint, Note, Tag, User, contact_tags
-from crm.services import identity_keys, timeline
+from crm.services import automation, duplicates, timeline
 from crm.services.audit import Actor
 from crm.services.contact_import_decisions import Decision
 from crm.services.contact_parts import loaded, settle_texts, tags_named, text_columns
-from crm.services.sync import outbox
+from crm.services.sync.outbox import outbox
 
 CONTACTS, POINTS = table_of(Contact), table_of(ContactPoint)
 NOTES, ROWS = table_of(Note), table_of(ContactImportRow)
@@ -53,7 +53,8 @@ def _create(decisions: Sequence[Decision], *, owner_id: int | None, actor: Actor
         if rows:
             db.session.execute(insert(table), rows)
     timeline.add_many(entries)
-    identity_keys.refresh_contacts(None, ids)
+    automation.hold(ids, source=automation.FILE, source_id=decisions[0].row.import_id, now=now)
+    duplicates.note_contacts(ids, now=now)
     _settle(decisions)
 
 
@@ -102,7 +103,7 @@ def _fill(decisions: Sequence[Decision], *, actor: Actor, now: datetime) -> None
             actor=actor, now=now, changes={name: new for name, new in before.items() if name in FIELDS},
         )  # fmt: skip
     db.session.flush()
-    identity_keys.refresh_contacts(None, list(changed))
+    duplicates.note_contacts(list(changed), now=now)
     outbox.contacts_changed(db.session(), changed, actor=actor, now=now)
     _settle(decisions)
 

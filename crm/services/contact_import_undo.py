@@ -14,10 +14,10 @@ from crm.db import db
 from crm.domain import shared_fields
 from crm.domain.contacts import FIELDS
 from crm.models import Contact, ContactImportRow, TimelineEntry
-from crm.services import identity_keys, timeline
+from crm.services import duplicates, timeline
 from crm.services.audit import Actor
 from crm.services.contact_parts import loaded, settle_texts
-from crm.services.sync import outbox
+from crm.services.sync.outbox import outbox
 
 
 def take_back(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) -> tuple[int, int]:
@@ -34,7 +34,7 @@ def take_back(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) 
     db.session.flush()
     if ids:
         db.session.execute(delete(Contact).where(Contact.id.in_(ids)), execution_options={"synchronize_session": False})
-        identity_keys.refresh_contacts(None, ids)
+        duplicates.forget_contacts(ids, now=now)
     changed = [row for row in rows if row.outcome == "updated" and row.contact_id]
     restored = _restore(changed, actor=actor, now=now)
     return len(gone) + restored, len(made) - len(gone) + len(changed) - restored
@@ -63,7 +63,7 @@ def _restore(rows: Sequence[ContactImportRow], *, actor: Actor, now: datetime) -
         whole += not kept
         timeline.add(contact.id, verb="changed", summary="Import of a file undone", actor=actor, now=now)
     db.session.flush()
-    identity_keys.refresh_contacts(None, list(contacts))
+    duplicates.note_contacts(list(contacts), now=now)
     outbox.contacts_changed(db.session(), changed, actor=actor, now=now)
     return whole
 

@@ -1,6 +1,6 @@
 """Contacts from a file: uploaded, mapped, previewed, started, cancelled, taken back. The door of file imports.
 
-Pages call everything but `run` and `sweep` inside `transaction()`; those two are the runner's and open their own.
+Everything but `run` is called inside `transaction()`; that one is the runner's and opens its own.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from crm.models import ContactImport, ContactImportRow, User
 from crm.services import audit
 from crm.services.audit import Actor
 from crm.services.contact_import_decisions import Decision, decide
-from crm.services.contact_import_runner import BUSY, TASK, due, run, sweep
+from crm.services.contact_import_runner import BUSY, TASK, due, ring_due, run
 from crm.services.identity_keys import chunks
 
 __all__ = [
-    "BUSY", "arrange", "bring_in", "cancel", "discard", "due", "preview", "reasons", "restart", "rows_with_reason",
-    "run", "start", "sweep", "undo", "upload",
+    "BUSY", "arrange", "bring_in", "cancel", "discard", "due", "preview", "reasons", "restart", "ring_due",
+    "rows_with_reason", "run", "start", "undo", "upload",
 ]  # fmt: skip
 
 PREVIEW = 15

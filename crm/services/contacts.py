@@ -18,12 +18,14 @@ from crm.db import db
 from crm.domain import contacts as rules
 from crm.domain import shared_fields
 from crm.domain.contacts import FIELDS, TYPES, Draft, Entry, Line
-from crm.domain.errors import Changed, Invalid, NotFound
+from crm.domain.errors import Changed, Invalid, NotFound, Refused
 from crm.models import Contact, ContactPoint, Note, Tag, User, contact_tags
-from crm.services import audit, identity_keys, timeline
+from crm.queries import households
+from crm.services import audit, duplicates, identity_keys, timeline
 from crm.services.audit import Actor
+from crm.services.contact_merge_checks import refuse_merged
 from crm.services.contact_parts import settle_texts, tags_named
-from crm.services.sync import outbox
+from crm.services.sync.outbox import outbox
 
 MAX_BULK = 10_000
 BULK_PAGE = 1000
@@ -49,7 +51,7 @@ def create(draft: Draft, *, actor: Actor, now: datetime) -> Contact:
     settle_texts(contact)
     db.session.add(contact)
     db.session.flush()
-    identity_keys.refresh_contacts(None, [contact.id])
+    duplicates.note_contact(contact.id, now=now)
     timeline.add(contact.id, verb="created", summary="Contact created", actor=actor, now=now)
     return contact
 
@@ -100,12 +102,18 @@ def change(
 
 
 def archive(contact_id: int, *, actor: Actor, now: datetime) -> Contact:
-    """Take it from the lists; nothing is deleted, and nothing changes in the books. Twice changes nothing."""
+    """Take it from the lists; nothing is deleted, and nothing changes in the books. Twice changes nothing.
+
+    Raises Refused for one whose household others belong to.
+    """
     contact = find(contact_id)
     if contact.archived_at is None:
+        if households.bills_others(contact_id):
+            raise Refused(f"Others are billed to {contact.display_name}. Make another one the bill-to of that household"
+                          " first, or take them out of it.")  # fmt: skip
         contact.archived_at = contact.updated_at = now
         _flush()
-        identity_keys.refresh_contacts(None, [contact.id])
+        duplicates.note_contact(contact.id, now=now)
         timeline.add(contact.id, verb="archived", summary="Contact archived", actor=actor, now=now)
     return contact
 
@@ -115,7 +123,7 @@ def restore(contact_id: int, *, actor: Actor, now: datetime) -> Contact:
     if contact.archived_at is not None:
         contact.archived_at, contact.updated_at = None, now
         _flush()
-        identity_keys.refresh_contacts(None, [contact.id])
+        duplicates.note_contact(contact.id, now=now)
         timeline.add(contact.id, verb="restored", summary="Contact restored", actor=actor, now=now)
     return contact
 
@@ -183,12 +191,17 @@ def assign(contact_ids: Sequence[int], owner_id: int | None, *, actor: Actor, no
 
 
 def archive_many(contact_ids: Sequence[int], *, actor: Actor, now: datetime) -> int:
-    """Archive these contacts; answers how many were not archived yet. Many of them leave one audit entry."""
+    """Archive these contacts, except those whose household others belong to (`households.billing_others`).
+
+    Answers how many were archived by it. Many of them leave one audit entry.
+    """
     changed = 0
     for page in _pages(contact_ids):
-        ids = list(db.session.scalars(select(Contact.id).where(Contact.id.in_(page), Contact.archived_at.is_(None))))
+        stay = households.billing_others(page)
+        here = (Contact.id.in_(page), Contact.archived_at.is_(None))
+        ids = [id_ for id_ in db.session.scalars(select(Contact.id).where(*here)) if id_ not in stay]
         _write(ids, archived_at=now, updated_at=now)
-        identity_keys.refresh_contacts(None, ids)
+        duplicates.note_contacts(ids, now=now)
         _told(ids, "archived", "Contact archived", actor=actor, now=now)
         changed += len(ids)
     if changed > 1:
@@ -202,9 +215,11 @@ def record_export(count: int, filters: str, *, actor: Actor, now: datetime) -> N
 
 
 def find(contact_id: int) -> Contact:
+    """Raises NotFound, and Merged where it went into another contact."""
     contact = db.session.get(Contact, contact_id, populate_existing=True)
     if contact is None:
         raise NotFound("There is no such contact. The link may be old or not complete.")
+    refuse_merged(contact)
     return contact
 
 
@@ -265,7 +280,7 @@ def _store(
     if actor.source == "person":
         contact.last_activity_at = now
     _flush()
-    identity_keys.refresh_contacts(None, [contact.id])
+    duplicates.note_contact(contact.id, now=now)
     names = [LABELS[name] for name in changes]
     timeline.add(
         contact.id, verb="changed", summary=f"{', '.join(names)} changed", actor=actor, now=now, changes=changes

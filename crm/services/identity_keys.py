@@ -1,12 +1,14 @@
 """Identity keys: the table by which matching finds the few records worth comparing.
 
-Whoever creates or changes contacts calls `refresh_contacts` in the same transaction; the import does the same for
-customers through `refresh_customers`. Archived contacts have no keys: they are no candidates. Everything here works on
-lists, with a fixed number of statements per thousand records. What a key is decides `domain/identity.py`.
+Whoever creates or changes contacts calls `duplicates.note_contacts` in the same transaction, which calls
+`refresh_contacts`; the import writes its own by `replace_keys`. Archived contacts have no keys: they are no candidates.
+Everything here works on lists, with a fixed number of statements per thousand records. What a key is decides
+`domain/identity.py`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -17,7 +19,7 @@ from sqlalchemy.orm import Session
 from crm.db import db, table_of
 from crm.domain.identity import Identity, Phone, identity_keys, read_address, read_emails, read_phones
 from crm.domain.phones import region_of
-from crm.models import Connection, Contact, ContactPoint, IdentityKey
+from crm.models import Connection, Contact, ContactPoint, Customer, IdentityKey
 
 CHUNK = 1000
 KEYS = table_of(IdentityKey)
@@ -27,27 +29,49 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def refresh_contacts(session: Session | None, contact_ids: Sequence[int]) -> None:
-    """Write the keys of these contacts anew, from what the open transaction holds. Ids that are gone do no harm."""
+def refresh_contacts(session: Session | None, contact_ids: Sequence[int]) -> Counter[str]:
+    """Write the keys of these contacts anew, from what the open transaction holds. Ids that are gone do no harm.
+
+    Answers the keys that were lost. Contacts are refreshed by `duplicates.note_contacts`, which finds their pairs too.
+    """
     session = session or db.session()
+    lost: Counter[str] = Counter()
     for ids in chunks(contact_ids, CHUNK):
-        replace_keys(session, "contact", {
-            owner: identity_keys(identity) for owner, identity in contact_identities(session, ids).items()
-        }, ids)  # fmt: skip
+        identities = contact_identities(session, ids)
+        keys = {owner: identity_keys(identity) for owner, identity in identities.items()}
+        lost += replace_keys(session, "contact", keys, ids)
+    return lost
+
+
+def refresh_customers(session: Session, customer_ids: Sequence[int]) -> Counter[str]:
+    """The same of customers of the books at the top of their tree, from their mirrored records."""
+    lost: Counter[str] = Counter()
+    query = select(Customer.id, Customer.record, Connection.country)
+    query = query.join(Connection, Connection.id == Customer.connection_id)
+    for ids in chunks(customer_ids, CHUNK):
+        found = session.execute(query.where(Customer.id.in_(ids)))
+        keys = {row.id: identity_keys(customer_identity("", row.record, region_of(row.country or ""))) for row in found}
+        lost += replace_keys(session, "customer", keys, ids)
+    return lost
 
 
 def replace_keys(
     session: Session, owner_kind: str, keys: Mapping[int, Iterable[str]], owner_ids: Sequence[int]
-) -> None:
-    """The owners' keys become exactly these; owners without any lose theirs.
+) -> Counter[str]:
+    """The owners' keys become exactly these; owners without any lose theirs. Answers key -> how many owners lost it.
 
     New owners too: SQLite gives the number of a deleted row again, whose keys may still be there.
     """
+    lost: Counter[str] = Counter()
     for ids in chunks(owner_ids, CHUNK):
-        session.execute(delete(KEYS).where(KEYS.c.owner_kind == owner_kind, KEYS.c.owner_id.in_(ids)))
+        theirs = delete(KEYS).where(KEYS.c.owner_kind == owner_kind, KEYS.c.owner_id.in_(ids))
+        for owner, key in session.execute(theirs.returning(KEYS.c.owner_id, KEYS.c.key)):
+            if key not in keys.get(owner, ()):
+                lost[key] += 1
     rows = [{"owner_kind": owner_kind, "owner_id": owner, "key": key} for owner, own in keys.items() for key in own]
     if rows:
         session.execute(insert(KEYS), rows)
+    return lost
 
 
 def contact_identities(session: Session, contact_ids: Sequence[int]) -> dict[int, Identity]:

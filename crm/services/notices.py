@@ -16,8 +16,9 @@ from crm.models import Connection, Notice
 
 def post(topic: str, connection_id: int, *, level: str, text: str, now: datetime) -> bool:
     """Open the notice, or give the open one these words. Answers whether admins hear of it for the first time."""
-    # The connection's row is locked (SQLite locks the whole file), so that two processes cannot open it twice.
-    db.session.execute(select(Connection.id).where(Connection.id == connection_id).with_for_update())
+    # The connection's row is locked (SQLite locks the whole file), so that two processes cannot open it twice; with
+    # key_share, so that nobody waits who only adds rows that name the connection.
+    db.session.execute(select(Connection.id).where(Connection.id == connection_id).with_for_update(key_share=True))
     found = db.session.scalar(
         select(Notice).where(Notice.topic == topic, Notice.connection_id == connection_id, Notice.settled_at.is_(None))
     )
