@@ -1,4 +1,4 @@
-"""What the API reads of plans and conflicts, a page at a time by id, the newest first."""
+"""What the API reads of plans, conflicts and proofs, a page at a time by id, the newest first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from crm.db import db
 from crm.domain.errors import NotFound
-from crm.models import Conflict, Plan, PlanLine
+from crm.models import Conflict, Plan, PlanLine, Proof, ProofLine
 
 
 def plans(*, before: int | None, limit: int, state: str = "") -> Sequence[Plan]:
@@ -41,3 +41,13 @@ def conflicts(*, before: int | None, limit: int, state: str = "", contact_id: in
     if contact_id is not None:
         query = query.where(Conflict.kind == "customer", Conflict.local_id == contact_id)
     return db.session.scalars(query.order_by(Conflict.id.desc()).limit(limit)).all()
+
+
+def proof_lines(proof_id: int, *, after: int, limit: int, kind: str = "") -> Sequence[ProofLine]:
+    """Differences in the order they were kept. Raises NotFound without such a proof."""
+    if db.session.get(Proof, proof_id) is None:
+        raise NotFound(f"There is no proof {proof_id}.")
+    query = select(ProofLine).where(ProofLine.proof_id == proof_id, ProofLine.id > after)
+    if kind:
+        query = query.where(ProofLine.kind == kind)
+    return db.session.scalars(query.order_by(ProofLine.id).limit(limit)).all()

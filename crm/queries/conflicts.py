@@ -1,41 +1,43 @@
-"""Conflicts for the desk: the list with its filters, one with all that helps to decide, and the one that comes next.
+"""Conflicts for the desk: the list with its filters, its figures, and what it is made of.
 
-Read by the pages and the API; nothing is decided here. The number of statements does not grow with the rows.
+Read by the pages and the API; one conflict with all that helps to decide is `conflict_page`. Nothing is decided here.
+The number of statements does not grow with the rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, select, true
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 
 from crm.db import db
-from crm.domain.conflicts import STATES, mark_of
+from crm.domain.conflicts import OBJECTS, STATES
 from crm.domain.contacts import search_terms
-from crm.domain.shared_fields import TITLES
-from crm.models import Conflict, Connection, Contact, MoneyFacts, OutboxEntry, TimelineEntry
+from crm.domain.plans import field_title
+from crm.models import (
+    Bill,
+    Conflict,
+    Connection,
+    Contact,
+    MoneyFacts,
+    OutboxEntry,
+    Product,
+    SalesDocument,
+    Vendor,
+)
 
 SIZE = 50
-LOOKED_AT = 100
-"""Timeline entries looked through for who changed ours last."""
+DOCUMENTS: Mapping[str, str] = {"estimate": "Quote", "invoice": "Invoice"}
+"""Kinds whose object is a document of a contact."""
+NAMED = func.coalesce(Contact.sort_name, Product.sort_name, Vendor.sort_name, "")
 SORTS: Mapping[str, Any] = {
     "opened": Conflict.opened_at,
-    "name": Contact.sort_name,
+    "name": NAMED,
     "field": Conflict.field,
     "balance": func.coalesce(MoneyFacts.balance_with_jobs, 0),
 }
-OWN_NAMES: Mapping[str, tuple[str, ...]] = {
-    "address": ("street", "city", "region", "postal_code", "country"),
-    "email": ("emails", "email"),
-    **dict.fromkeys(("phone", "mobile", "other", "fax"), ("phones", "phone")),
-}
-"""Shared field -> what a contact's timeline calls it, where that is another name."""
-
-
 @dataclass(frozen=True, slots=True)
 class Filters:
     """`state` is one of STATES, or empty for all; `connection` the id of a company, as text."""
@@ -60,12 +62,33 @@ class Filters:
 @dataclass(frozen=True, slots=True)
 class Row:
     conflict: Conflict
-    contact: Contact
+    contact: Contact | None
+    """Whose it is; None of products and purchases, and of a document whose customer has no contact here."""
     money: MoneyFacts | None
+    document: SalesDocument | None
+    product: Product | None
+    vendor: Vendor | None
+    """Also that of a bill."""
+    bill: Bill | None
 
     @property
     def title(self) -> str:
-        return TITLES.get(self.conflict.field, self.conflict.field)
+        return field_title(self.conflict.kind, self.conflict.field)
+
+    @property
+    def name(self) -> str:
+        """What people call what it is about."""
+        if self.document is not None:
+            word = " ".join(part for part in (DOCUMENTS[self.document.kind], self.document.number) if part)
+            return f"{word}, {self.contact.display_name}" if self.contact else word
+        if self.product is not None:
+            return self.product.name
+        if self.bill is not None:
+            word = " ".join(part for part in ("Bill", self.bill.number) if part)
+            return f"{word}, {self.vendor.display_name}" if self.vendor else word
+        if self.vendor is not None:
+            return self.vendor.display_name
+        return self.contact.display_name if self.contact else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,64 +99,43 @@ class ConflictPage:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class View(Row):
-    """One conflict with what helps to decide."""
-
-    company: str
-    currency: str
-    changed_by: str
-    """Who changed ours last, as the timeline knows; empty where it does not."""
-    previous_id: int | None
-    next_id: int | None
-    place: int | None
-    """Its place in the filtered list, from 1; None when it is not in it (any more)."""
-    total: int
-    fields: Mapping[str, str]
-    """Parts of the address here, for the form."""
-
-    @property
-    def mark(self) -> str:
-        return mark_of(self.conflict.ours, self.conflict.theirs)
-
-
 def page(filters: Filters, *, number: int = 1) -> ConflictPage:
     total = count(filters)
     number = min(number, max(1, (total + SIZE - 1) // SIZE))
-    found = db.session.execute(_listed(filters).limit(SIZE).offset((number - 1) * SIZE))
+    found = db.session.execute(listed(filters).limit(SIZE).offset((number - 1) * SIZE))
     return ConflictPage([Row(*row) for row in found], number, SIZE, total)
 
 
 def each(filters: Filters) -> Iterator[Row]:
     """Every conflict of the list in its order, for a download."""
-    for row in db.session.execute(_listed(filters).execution_options(yield_per=500)):
+    for row in db.session.execute(listed(filters).execution_options(yield_per=500)):
         yield Row(*row)
 
 
 def ids(filters: Filters, *, limit: int) -> list[int]:
     """Of the filtered list, those still open, in its order."""
-    query = _listed(filters).where(Conflict.state == "open").with_only_columns(Conflict.id)
+    query = listed(filters).where(Conflict.state == "open").with_only_columns(Conflict.id)
     return list(db.session.scalars(query.limit(limit)))
 
 
 def count(filters: Filters) -> int:
-    counted = select(Conflict.id).join(*_contact()).where(*_where(filters)).subquery()
+    counted = present(select(Conflict.id)).where(*where(filters)).subquery()
     return db.session.scalar(select(func.count()).select_from(counted)) or 0
 
 
 def tabs() -> dict[str, int]:
-    """State -> how many; of every contact there still is."""
-    query = select(Conflict.state, func.count()).join(*_contact()).group_by(Conflict.state)
+    """State -> how many; of every object there still is."""
+    query = present(select(Conflict.state, func.count())).group_by(Conflict.state)
     found = {state: number for state, number in db.session.execute(query)}
     return {state: found.get(state, 0) for state in STATES}
 
 
 def fields(state: str) -> list[tuple[str, str, int]]:
     """(field, its title, how many) in this state, the most frequent first."""
-    query = select(Conflict.field, func.count()).join(*_contact())
+    query = present(select(Conflict.field, func.min(Conflict.kind), func.count()))
     query = query.where(Conflict.state == state) if state else query
     found = db.session.execute(query.group_by(Conflict.field).order_by(func.count().desc(), Conflict.field))
-    return [(name, TITLES.get(name, name), number) for name, number in found]
+    return [(name, field_title(kind, name), number) for name, kind, number in found]
 
 
 def companies() -> list[tuple[int, str]]:
@@ -142,86 +144,61 @@ def companies() -> list[tuple[int, str]]:
     return [(id_, name) for id_, name in db.session.execute(query.order_by(Connection.id))]
 
 
-def one(conflict_id: int, filters: Filters) -> View | None:
-    """The conflict, with its neighbours in the filtered list."""
-    query = select(Conflict, Contact, MoneyFacts).join(*_contact()).outerjoin(MoneyFacts, _money())
-    found = db.session.execute(
-        query.where(Conflict.id == conflict_id).options(joinedload(Conflict.connection))
-    ).one_or_none()
-    if found is None:
-        return None
-    conflict, contact, money = found
-    before, after, place, total = _neighbours(conflict_id, filters)
-    parts = {part: getattr(contact, part) for part in OWN_NAMES["address"]}
-    company = conflict.connection
-    return View(
-        conflict, contact, money, company.company_name or "QuickBooks", company.currency or "USD",
-        _changed_by(conflict), before, after, place, total, parts,
-    )  # fmt: skip
-
-
-def following(conflict_id: int, filters: Filters) -> int | None:
-    """The open conflict to look at once this one is decided: the next of the list, or the one before the last."""
-    before, after, _, _ = _neighbours(conflict_id, filters)
-    return after or before
-
-
 def open_fields(contact_id: int) -> dict[str, int]:
     """Field -> the open conflict about it, of one contact."""
     mine = (Conflict.kind == "customer", Conflict.local_id == contact_id, Conflict.state == "open")
     return {field: id_ for field, id_ in db.session.execute(select(Conflict.field, Conflict.id).where(*mine))}
 
 
-def waiting_entry(contact_id: int) -> int | None:
-    """The entry of the outbox that brings this contact to the books, while it is not there yet."""
-    waits = (OutboxEntry.kind == "customer", OutboxEntry.local_id == contact_id, OutboxEntry.settled_at.is_(None))
+def waiting_entry(local_id: int, *, kind: str = "customer") -> int | None:
+    """The entry of the outbox that brings this object to the books, while it is not there yet."""
+    waits = (OutboxEntry.kind == kind, OutboxEntry.local_id == local_id, OutboxEntry.settled_at.is_(None))
     return db.session.scalar(select(OutboxEntry.id).where(*waits).order_by(OutboxEntry.id.desc()).limit(1))
 
 
-def _neighbours(conflict_id: int, filters: Filters) -> tuple[int | None, int | None, int | None, int]:
-    """(before, after, place, how many), in the order of the list."""
-    order = _order(filters)
-    window = (
-        select(
-            Conflict.id.label("id"),
-            func.lag(Conflict.id).over(order_by=order).label("before"),
-            func.lead(Conflict.id).over(order_by=order).label("after"),
-            func.row_number().over(order_by=order).label("place"),
-            func.count().over().label("total"),
+def present(query: Any) -> Any:
+    """Conflicts of objects there still are, with their contact, document, product, vendor or bill beside them."""
+    document = and_(Conflict.kind.in_(DOCUMENTS), SalesDocument.id == Conflict.local_id)
+    whose = case((Conflict.kind == "customer", Conflict.local_id), else_=SalesDocument.contact_id)
+    seller = case((Conflict.kind == "vendor", Conflict.local_id), else_=Bill.vendor_id)
+    return (
+        query.select_from(Conflict)
+        .outerjoin(SalesDocument, document)
+        .outerjoin(Contact, Contact.id == whose)
+        .outerjoin(Product, and_(Conflict.kind == "item", Product.id == Conflict.local_id))
+        .outerjoin(Bill, and_(Conflict.kind == "bill", Bill.id == Conflict.local_id))
+        .outerjoin(Vendor, Vendor.id == seller)
+        .where(
+            Conflict.kind.in_(OBJECTS),
+            or_(and_(Conflict.kind == "customer", Contact.id.is_not(None)),
+                and_(SalesDocument.id.is_not(None), SalesDocument.gone_at.is_(None)), Product.id.is_not(None),
+                and_(Bill.id.is_not(None), Bill.gone_at.is_(None)),
+                and_(Conflict.kind == "vendor", Vendor.id.is_not(None), Vendor.gone_at.is_(None))),
         )
-        .join(*_contact())
-        .outerjoin(MoneyFacts, _money())
-        .where(*_where(filters))
-        .subquery()
-    )
-    found = db.session.execute(select(window).where(window.c.id == conflict_id)).one_or_none()
-    if found is not None:
-        return found.before, found.after, found.place, found.total
-    first = db.session.scalar(_listed(filters).with_only_columns(Conflict.id).limit(1))
-    return None, first, None, count(filters)
+    )  # fmt: skip
 
 
-def _listed(filters: Filters) -> Any:
-    query = select(Conflict, Contact, MoneyFacts).join(*_contact()).outerjoin(MoneyFacts, _money())
-    return query.where(*_where(filters)).order_by(*_order(filters))
+def rows() -> Any:
+    query = present(select(Conflict, Contact, MoneyFacts, SalesDocument, Product, Vendor, Bill))
+    return query.outerjoin(MoneyFacts, money())
 
 
-def _order(filters: Filters) -> tuple[Any, ...]:
+def listed(filters: Filters) -> Any:
+    return rows().where(*where(filters)).order_by(*order(filters))
+
+
+def order(filters: Filters) -> tuple[Any, ...]:
     column = SORTS.get(filters.sort.removeprefix("-"), SORTS["opened"])
     if filters.sort.startswith("-"):
         return column.desc(), Conflict.id.desc()
     return column, Conflict.id
 
 
-def _contact() -> tuple[Any, ColumnElement[bool]]:
-    return Contact, and_(Conflict.kind == "customer", Contact.id == Conflict.local_id)
-
-
-def _money() -> ColumnElement[bool]:
+def money() -> ColumnElement[bool]:
     return MoneyFacts.contact_id == Contact.id
 
 
-def _where(filters: Filters) -> list[ColumnElement[bool]]:
+def where(filters: Filters) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     for column, text in ((Conflict.state, filters.state), (Conflict.field, filters.field),
                          (Conflict.reason, filters.reason)):  # fmt: skip
@@ -230,19 +207,8 @@ def _where(filters: Filters) -> list[ColumnElement[bool]]:
         number = filters.connection
         wanted.append(Conflict.connection_id == int(number) if number.isdigit() and len(number) < 10 else false())
     if filters.q:
-        found = [Contact.search_text.contains(term, autoescape=True) for term in search_terms(filters.q)]
+        texts = (Contact.search_text, SalesDocument.search_text, Product.search_text, Vendor.search_text,
+                 Bill.search_text)  # fmt: skip
+        found = [or_(*(text.contains(term, autoescape=True) for text in texts)) for term in search_terms(filters.q)]
         wanted.append(and_(true() if found else false(), *found))
     return wanted
-
-
-def _changed_by(conflict: Conflict) -> str:
-    """Who the timeline names for the last change of this field here, before the conflict was decided."""
-    names = set(OWN_NAMES.get(conflict.field, (conflict.field,)))
-    upto: datetime | None = conflict.decided_at
-    query = select(TimelineEntry.actor, TimelineEntry.changes).where(
-        TimelineEntry.contact_id == conflict.local_id,
-        TimelineEntry.verb.in_(("changed", "enriched")),
-        TimelineEntry.at <= upto if upto else true(),
-    )
-    latest = query.order_by(TimelineEntry.at.desc(), TimelineEntry.id.desc()).limit(LOOKED_AT)
-    return next((actor for actor, changes in db.session.execute(latest) if names & set(changes or {})), "")

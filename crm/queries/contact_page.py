@@ -6,7 +6,7 @@ All from the local mirror; the number of statements does not grow with what is f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date as Date
 from datetime import datetime
 from decimal import Decimal
@@ -24,14 +24,16 @@ from crm.models import (
     ContactPoint,
     Customer,
     Document,
+    Link,
     Match,
     MoneyFacts,
     Note,
     Payment,
     TimelineEntry,
 )
-from crm.queries import contact_differences
+from crm.queries import contact_differences, freshness
 from crm.queries.contact_differences import Difference
+from crm.queries.segment_measures import PassedOver
 
 TABS: dict[str, str] = {
     "estimate": "Quotes",
@@ -87,6 +89,18 @@ class ContactView:
     differences: list[Difference] = field(default_factory=list)
     """What QuickBooks says otherwise."""
 
+    @property
+    def balance_as_of(self) -> datetime | None:
+        """The newest moment as of which the balance is proven; None: never read."""
+        known = self.money.balance_as_of if self.money else None
+        return freshness.later(known, self.company.read_at, ("customer",)) if self.company else known
+
+    @property
+    def documents_as_of(self) -> datetime | None:
+        """The same for figures that documents make up."""
+        known = self.money.documents_as_of if self.money else None
+        return freshness.later(known, self.company.read_at, freshness.DOCUMENTS) if self.company else known
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
@@ -103,6 +117,8 @@ class DocumentRow:
     """For payments: method and reference."""
     job: str = ""
     """The sub-customer or project it belongs to; empty for the contact's own customer."""
+    ours: int | None = None
+    """Of estimates and invoices: our own row (`sales_documents`); of payments the mirror's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +183,13 @@ def today_at(time_zone: str, now: datetime) -> Date:
 def documents(contact_id: int, kind: str, *, page: int, now: datetime, size: int = DOCUMENTS_SIZE) -> Stretch:
     """Newest first. `kind` is a key of TABS."""
     table: Any = Payment if kind == "payment" else Document
-    mine = [table.contact_id == contact_id, table.gone_at.is_(None)]
+    mine = [table.contact_id == contact_id, PassedOver(table.gone_at).is_(None)]
     mine += [] if kind == "payment" else [Document.kind == kind]
     total = db.session.scalar(select(func.count()).select_from(table).where(*mine)) or 0
     page = min(page, max(1, (total + size - 1) // size))
     rows = list(
         db.session.execute(
-            select(table, Connection.time_zone, Customer.display_name)
+            select(table, Connection.time_zone, Customer.display_name, _ours(table, kind))
             .join(Connection, Connection.id == table.connection_id)
             .outerjoin(
                 Customer,
@@ -190,7 +206,16 @@ def documents(contact_id: int, kind: str, *, page: int, now: datetime, size: int
         )
     )
     shape = _payment_row if kind == "payment" else _document_row
-    return Stretch([shape(row, today_at(zone, now), job or "") for row, zone, job in rows], page, size, total)
+    shown = [replace(shape(row, today_at(zone, now), job or ""), ours=ours) for row, zone, job, ours in rows]
+    return Stretch(shown, page, size, total)
+
+
+def _ours(table: Any, kind: str) -> Any:
+    """The id under which our pages show it."""
+    if kind == "payment":
+        return table.id
+    mine = (Link.connection_id == table.connection_id, Link.kind == kind, Link.remote_id == table.remote_id)
+    return select(Link.local_id).where(*mine).scalar_subquery()
 
 
 def timeline(contact_id: int, *, page: int, size: int = TIMELINE_SIZE) -> Stretch:
@@ -240,15 +265,16 @@ def _company(connection_id: int) -> Company:
         Connection.id, Connection.company_name, Connection.currency, Connection.time_zone, Connection.read_at,
         Connection.state,
     )  # fmt: skip
-    id_, name, currency, zone, read_at, state = db.session.execute(query.where(Connection.id == connection_id)).one()
-    moments = {kind: datetime.fromisoformat(moment) for kind, moment in read_at.items()}
-    return Company(id_, name, currency, zone, moments, state == "connected")
+    id_, name, currency, zone, read, state = db.session.execute(query.where(Connection.id == connection_id)).one()
+    return Company(id_, name, currency, zone, freshness.proven(id_, read), state == "connected")
 
 
 def _counts(contact_id: int) -> dict[str, int]:
-    here = (Document.contact_id == contact_id, Document.gone_at.is_(None))
+    # SQLite knows no figures, and would rather go through all documents and payments than to those of this contact.
+    here = (Document.contact_id == contact_id, PassedOver(Document.gone_at).is_(None))
     mine = select(Document.kind, func.count()).where(*here).group_by(Document.kind)
-    paid = select(literal("payment"), func.count()).where(Payment.contact_id == contact_id, Payment.gone_at.is_(None))
+    received = (Payment.contact_id == contact_id, PassedOver(Payment.gone_at).is_(None))
+    paid = select(literal("payment"), func.count()).where(*received)
     return {kind: number for kind, number in db.session.execute(union_all(mine, paid))}
 
 

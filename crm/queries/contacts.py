@@ -15,9 +15,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, literal_column, select, type_coerce
 
 from crm.db import db
-from crm.domain.contact_filters import PAGE_SIZE, Filters
+from crm.domain.contact_filters import Filters
 from crm.domain.contacts import search_terms
-from crm.models import Contact, ContactPoint, MoneyFacts, SavedView, Tag, User, contact_tags
+from crm.domain.list_filters import PAGE_SIZE
+from crm.models import (
+    AutomationHold,
+    Contact,
+    ContactPoint,
+    MoneyFacts,
+    RfmScore,
+    SavedView,
+    SegmentMember,
+    Tag,
+    User,
+    contact_tags,
+)
 from crm.queries.contact_search import Search, search
 
 SORT_COLUMNS: dict[str, Any] = {
@@ -206,7 +218,8 @@ def _found(filters: Filters, now: datetime) -> _Found:
 
 def _counts_fast(filters: Filters) -> bool:
     """Whether one index answers how many there are: no search, and one filter at most that an index knows."""
-    narrowed = [filters.owner, filters.tag, filters.type, filters.link, filters.balance, filters.since]
+    narrowed = [filters.owner, filters.tag, filters.type, filters.link, filters.balance, filters.since, filters.held,
+                filters.made_by, filters.segment, filters.rfm]  # fmt: skip
     return not filters.q and filters.tag != "none" and sum(map(bool, narrowed)) <= 1
 
 
@@ -300,6 +313,17 @@ def _conditions(found: _Found, *, money: bool) -> list[ColumnElement[bool]]:
     for column, value in ((Contact.type, filters.type), (Contact.link_state, filters.link)):
         if value:
             conditions.append((_passed_over(column) if led or money else column) == value)
+    if filters.held or filters.made_by:
+        source, _, number = filters.made_by.partition("-")
+        mine = (AutomationHold.source == source, AutomationHold.source_id == int(number)) if source else ()
+        conditions.append(exists().where(AutomationHold.contact_id == Contact.id, *mine))
+    if filters.segment:
+        inside = select(SegmentMember.contact_id).where(SegmentMember.segment_id == int(filters.segment))
+        conditions.append(Contact.id.in_(inside))
+    if filters.rfm:
+        recency, _, frequency = filters.rfm.partition("-")
+        alike = (RfmScore.recency == int(recency), RfmScore.frequency == int(frequency))
+        conditions.append(Contact.id.in_(select(RfmScore.contact_id).where(*alike)))
     if moment := filters.moment(found.now):
         conditions.append(Contact.last_activity_at >= moment)
     return conditions

@@ -1,6 +1,6 @@
 """Webhook deliveries as their pages show them: the list, and one with its events and what each caused.
 
-The body is ciphertext and is read for the page of one delivery only. What it says is `services/sync/showing`'s matter.
+The body is ciphertext and is read for the page of one delivery only. What it says is `services/sync/inbox/showing`.
 """
 
 from __future__ import annotations

@@ -8,14 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, String, cast, false, func, literal, select
 from sqlalchemy.orm import joinedload
 
 from crm.db import db
 from crm.domain.contacts import search_terms
 from crm.domain.directions import DIRECTIONS
-from crm.models import Connection, Contact, Customer, Match, MoneyFacts, Notice, SyncRun, TimelineEntry
-from crm.queries import contact_search, sync_settings
+from crm.models import Connection, Contact, Customer, Match, MoneyFacts, Notice, SalesDocument, SyncRun, TimelineEntry
+from crm.queries import contact_search, freshness, menu, sync_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Standing:
     imported: bool
     """Whether an import of it was ever done."""
     linked: int
-    to_review: int
+    to_decide: int
+    """All questions of the match desk, as the menu counts them."""
     awaits_plan: bool
     """Customers are to go out, and no plan has opened the books for writing yet."""
 
@@ -57,7 +58,7 @@ def standing() -> Standing:
         connection=connection,
         imported=db.session.scalar(select(SyncRun.id).where(*done).limit(1)) is not None,
         linked=_count(select(Customer.id).where(Customer.match_state == "linked")),
-        to_review=_count(select(Customer.id).where(Customer.match_state == "review")),
+        to_decide=menu.matches_waiting(),
         awaits_plan=connection is not None and connection.read_only and _goes_out(connection.id),
     )
 
@@ -78,8 +79,18 @@ def totals() -> Sequence[Totals]:
         ).group_by(MoneyFacts.currency)
     )
     zero, apart = Decimal("0.00"), _unmatched()
+    companies = db.session.execute(select(Connection.id, Connection.read_at)).all()
+    moments = freshness.proven(*companies[0]) if len(companies) == 1 else {}
     return [
-        Totals(currency, open_ or zero, late or zero, owing, lates, apart.get(currency, zero), as_of)
+        Totals(
+            currency,
+            open_ or zero,
+            late or zero,
+            owing,
+            lates,
+            apart.get(currency, zero),
+            freshness.later(as_of, moments, ("customer",)),
+        )
         for currency, open_, late, owing, lates, as_of in rows
     ]
 
@@ -140,6 +151,14 @@ def notices() -> Sequence[Notice]:
     return db.session.scalars(
         select(Notice).where(Notice.settled_at.is_(None)).order_by(Notice.created_at.desc())
     ).all()
+
+
+def notices_of(user_id: int) -> Sequence[Notice]:
+    """Open notices about quotes this person owns."""
+    topic = literal("quote_answer:") + cast(SalesDocument.id, String)
+    query = select(Notice).join(SalesDocument, Notice.topic == topic)
+    mine = (SalesDocument.owner_id == user_id, Notice.settled_at.is_(None))
+    return db.session.scalars(query.where(*mine).order_by(Notice.created_at.desc(), Notice.id.desc())).all()
 
 
 def palette_contacts(q: str, limit: int = 8) -> Sequence[Contact]:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from crm.db import db
 from crm.domain.contacts import search_terms
@@ -16,22 +16,24 @@ from crm.domain.errors import NotFound
 from crm.domain.log_filters import LARGEST_ID, days
 from crm.domain.outbox_words import TABS
 from crm.domain.refusals import REFUSALS
-from crm.models import Connection, Contact, Link, OutboxEntry, SyncLogEntry
-from crm.queries import contact_search
+from crm.models import Connection, Link, OutboxEntry, SyncLogEntry
+from crm.queries import outbox_names
 
 SIZE = 50
 COUNTED = ("pending", "frozen", "parked", "skipped")
 """States that are counted for their tabs; what is done grows without end and is not."""
 MOST = 10_000
 """Rows are counted so far at most; a list that holds more says so."""
+HOSTS = {"production": "https://app.qbo.intuit.com/app", "sandbox": "https://app.sandbox.qbo.intuit.com/app"}
 THERE = {
-    ("customer", "production"): "https://app.qbo.intuit.com/app/customerdetail?nameId=",
-    ("customer", "sandbox"): "https://app.sandbox.qbo.intuit.com/app/customerdetail?nameId=",
-}
-"""Kind and environment -> address of its page there, but for the id."""
+    "customer": "customerdetail?nameId=", "invoice": "invoice?txnId=", "payment": "recvpayment?txnId=",
+    "vendor": "vendordetail?nameId=", "bill": "bill?txnId=",
+}  # fmt: skip
+"""Kind -> its page there, but for the id. Intuit documents none of them: they are what its own pages show and others
+link to, so pages that use them say so. Kinds whose address nobody has seen to work have no link."""
 SORTS: Mapping[str, Any] = {
     "changed": OutboxEntry.id,
-    "name": Contact.sort_name,
+    "name": outbox_names.SORT,
     "cause": OutboxEntry.cause,
     "due": OutboxEntry.available_at,
     "attempts": OutboxEntry.attempts,
@@ -57,7 +59,9 @@ class OutboxFilters:
 class EntryRow:
     entry: OutboxEntry
     name: str
-    """Of the contact; empty where it is gone or the entry is about something else."""
+    """Of what it is about; empty where that is gone."""
+    contact_id: int | None
+    """Whose it is."""
     company: str
     connection_state: str
     read_only: bool
@@ -102,6 +106,23 @@ def each(filters: OutboxFilters) -> Iterator[EntryRow]:
     """Every entry of the list in its order, streamed."""
     for row in db.session.execute(_sorted(_found(filters), filters).execution_options(yield_per=500)):
         yield _row(row)
+
+
+def newest(
+    filters: OutboxFilters, *, before: int | None, limit: int, state: str = "", connection_id: int | None = None,
+    contact_id: int | None = None,
+) -> Sequence[EntryRow]:  # fmt: skip
+    """The newest first, in one state or in any, whatever the tab: what a program walks through. May raise Invalid."""
+    query = _narrowed(_select(), filters)
+    if before is not None:
+        query = query.where(OutboxEntry.id < before)
+    if state:
+        query = query.where(OutboxEntry.state == state)
+    if connection_id is not None:
+        query = query.where(OutboxEntry.connection_id == connection_id)
+    if contact_id is not None:
+        query = query.where(outbox_names.of_contact(contact_id))
+    return [_row(row) for row in db.session.execute(query.order_by(OutboxEntry.id.desc()).limit(limit))]
 
 
 def check(filters: OutboxFilters) -> None:
@@ -154,8 +175,8 @@ def address_there(entry: OutboxEntry) -> str:
     environment = db.session.scalar(select(Connection.environment).where(Connection.id == entry.connection_id))
     link = link_of(entry)
     remote_id = entry.remote_id or (link.remote_id if link else "")
-    address = THERE.get((entry.kind, environment or ""), "")
-    return f"{address}{quote(remote_id)}" if address and remote_id else ""
+    host, place = HOSTS.get(environment or "", ""), THERE.get(entry.kind, "")
+    return f"{host}/{place}{quote(remote_id)}" if host and place and remote_id else ""
 
 
 def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
@@ -169,8 +190,15 @@ def history(entry: OutboxEntry, *, limit: int = 50) -> Sequence[SyncLogEntry]:
         (SyncLogEntry.level != "info", SyncLogEntry.contact_id.is_(None),
          SyncLogEntry.details["entry_id"].as_integer() == entry.id),
     ]  # fmt: skip
+    contact_id = entry.local_id if entry.kind == "customer" else one(entry.id).contact_id
     if entry.kind == "customer":
-        ways.append((SyncLogEntry.contact_id == entry.local_id,))
+        ways.append((SyncLogEntry.contact_id == contact_id,))
+    elif contact_id is not None:
+        ways.append((SyncLogEntry.contact_id == contact_id, SyncLogEntry.kind == entry.kind,
+                     SyncLogEntry.details["local_id"].as_integer() == entry.local_id))  # fmt: skip
+    else:
+        ways.append((SyncLogEntry.kind == entry.kind, SyncLogEntry.contact_id.is_(None),
+                     SyncLogEntry.details["entry_id"].as_integer() == entry.id))  # fmt: skip
     found: list[SyncLogEntry] = []
     for way in ways:
         query = select(SyncLogEntry).where(*where, *way).order_by(SyncLogEntry.id.desc()).limit(limit)
@@ -199,23 +227,25 @@ def _words(cause: str) -> tuple[str, str]:
 
 
 def _row(row: Any) -> EntryRow:
-    return EntryRow(row[0], row[1] or "", row[2] or "QuickBooks company", row[3], row[4])
+    entry, company, state, read_only, *values = row
+    name = outbox_names.name_of(entry.kind, values)
+    return EntryRow(entry, name, values[0], company or "QuickBooks company", state, read_only)
 
 
 def _select() -> Any:
-    here = and_(OutboxEntry.kind == "customer", Contact.id == OutboxEntry.local_id)
-    return (
-        select(
-            OutboxEntry, Contact.display_name, Connection.company_name, Connection.state, Connection.read_only
-        )
-        .join(Connection, Connection.id == OutboxEntry.connection_id)
-        .outerjoin(Contact, here)
-    )
+    columns = (OutboxEntry, Connection.company_name, Connection.state, Connection.read_only, *outbox_names.COLUMNS)
+    query = select(*columns).join(Connection, Connection.id == OutboxEntry.connection_id)
+    return outbox_names.joined(query)
 
 
 def _found(filters: OutboxFilters) -> Any:
     states = TABS.get(filters.tab, TABS["waiting"])[1]
-    query = _select().where(OutboxEntry.state.in_(states), *_dates(filters))
+    return _narrowed(_select().where(OutboxEntry.state.in_(states)), filters)
+
+
+def _narrowed(query: Any, filters: OutboxFilters) -> Any:
+    """By everything but the tab."""
+    query = query.where(*_dates(filters))
     for name in ("kind", "cause", "trigger"):
         if getattr(filters, name):
             query = query.where(getattr(OutboxEntry, name) == getattr(filters, name))
@@ -224,14 +254,13 @@ def _found(filters: OutboxFilters) -> Any:
 
 
 def _saying(text: str) -> ColumnElement[bool]:
-    """A remote id, a trace id or an error code that is the text, or a contact that holds it."""
+    """A remote id, a trace id or an error code that is the text, or an object or contact that holds it."""
     found: list[ColumnElement[bool]] = [
         OutboxEntry.remote_id == text, OutboxEntry.trace_id == text, OutboxEntry.error_code == text,
     ]  # fmt: skip
     terms = search_terms(text)
     if terms:
-        people = select(Contact.id).where(*contact_search.matching(terms))
-        found.append(and_(OutboxEntry.kind == "customer", OutboxEntry.local_id.in_(people)))
+        found.append(outbox_names.saying(terms))
     return or_(*found)
 
 

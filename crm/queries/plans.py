@@ -1,4 +1,7 @@
-"""Plans as pages, the API and downloads show them: the list, one with its totals, its lines. Drawn from here alone."""
+"""Plans as pages, the API and downloads show them: the list, and one with its totals. Its lines: `plan_lines`.
+
+Reads only; who may see them is the route's business.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,27 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import String, cast, func, or_, select
+from sqlalchemy import func, or_, select
 
 from crm.db import db
 from crm.domain.errors import NotFound
-from crm.domain.plans import ACTIONS, NOT_SHOWN, OUTCOMES, PURPOSES, STATES, STAYS, WRITES, LineFilters
-from crm.domain.shared_fields import TITLES
+from crm.domain.plans import (
+    ACTIONS,
+    DIFFERENCES,
+    HERE,
+    NOT_SHOWN,
+    OUTCOMES,
+    PURPOSES,
+    STATES,
+    STAYS,
+    WITH_ANY_DECISION,
+    WRITES,
+    field_title,
+)
 from crm.models import Connection, OutboxEntry, Plan, PlanLine
 from crm.queries import sync_settings
+from crm.queries.plan_lines import SIZE, Listed
 
-SIZE = 50
 SORTS: Mapping[str, Any] = {
     "made": Plan.id,
     "state": Plan.state,
@@ -24,24 +38,12 @@ SORTS: Mapping[str, Any] = {
     "who": func.lower(Plan.created_by),
     "company": func.lower(Connection.company_name),
 }
-LINE_SORTS: Mapping[str, Any] = {
-    "name": func.lower(PlanLine.name),
-    "amount": func.coalesce(PlanLine.amount, 0),
-    "action": PlanLine.action,
-    "outcome": PlanLine.outcome,
-}
 FIELD = "field:"
 """Prefix of a field's number in `Plan.counts`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One page of rows."""
-
-    rows: Sequence[Any]
-    number: int
-    size: int
-    total: int
+KINDS: Mapping[str, str] = {
+    "customer": "contacts", "item": "products", "estimate": "quotes", "invoice": "invoices", "payment": "payments",
+    "vendor": "vendors", "bill": "bills",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,13 @@ class PlanRow:
     def writes(self) -> int:
         return sum(self.number(action) for action in WRITES)
 
+    @property
+    def in_short(self) -> tuple[tuple[str, int], ...]:
+        """(heading of the list, lines): what would be made, here or there, changed, left as it is, refused."""
+        made = self.number("create") + self.number("contact_create")
+        left = sum(self.number(action) for action in ("skip", *WITH_ANY_DECISION))
+        return ("Create", made), ("Change", self.writes - made), ("Skip", left), ("Refuse", self.number("refuse"))
+
 
 @dataclass(frozen=True, slots=True)
 class Total:
@@ -73,8 +82,12 @@ class Total:
     title: str
     meaning: str
     lines: int
+    kinds: tuple[tuple[str, int], ...]
+    """(kind in words, lines), contacts first; empty where that is not known."""
     money: Decimal | None
-    """Open balances that hang on them; None where nothing is known."""
+    """Open balances of the contacts among them, never what documents come to; None where nothing is known."""
+    lifetime: Decimal | None
+    """Of an import's plan: total sales so far of these customers; None where not all documents were read yet."""
     outcomes: tuple[tuple[str, int], ...]
     """(outcome in words, lines) of those that were approved or left; empty while nothing was decided."""
 
@@ -86,6 +99,8 @@ class PlanView:
     totals: tuple[Total, ...]
     fields: tuple[tuple[str, str, int], ...]
     """(field, in words, updates that change it)."""
+    differing: int
+    """Fields on which both sides never agreed: ours, theirs or neither may be chosen."""
     choosable: int
     """Skipped contacts that may still be chosen to be created."""
     settled: int
@@ -105,45 +120,37 @@ class PlanView:
 
     @property
     def state_words(self) -> str:
-        return STATES.get(self.plan.state, self.plan.state)
+        return STATES.get(self.state, self.state)
+
+    @property
+    def state(self) -> str:
+        """The plan's, but done as soon as its last line is, whenever its worker notes it."""
+        through = self.plan.state == "carrying_out" and self.approved and self.settled == self.approved
+        return "done" if through else self.plan.state
+
+    @property
+    def imports(self) -> bool:
+        """It says what an import would change here."""
+        return self.plan.purpose == "import"
+
+    @property
+    def takes_back(self) -> bool:
+        """It takes an import back."""
+        return self.plan.purpose == "unimport"
+
+    @property
+    def here(self) -> bool:
+        """It changes Tradebook alone."""
+        return self.plan.purpose in HERE
+
+    @property
+    def may_approve(self) -> bool:
+        return self.here or self.plan.purpose == "first" or not self.connection.read_only
 
     @property
     def writes(self) -> int:
         """Lines that would write something."""
         return sum(total.lines for total in self.totals if total.action in WRITES)
-
-
-@dataclass(frozen=True, slots=True)
-class LineView:
-    """A line as people read it, with what became of its entry in the outbox."""
-
-    line: PlanLine
-    entry: OutboxEntry | None
-
-    @property
-    def action(self) -> str:
-        return ACTIONS[self.line.action].title if self.line.action in ACTIONS else self.line.action
-
-    @property
-    def changes(self) -> list[tuple[str, str, str, bool]]:
-        """(field in words, what stands there, what would, whether it is left out of an approved line)."""
-        chosen = self.line.fields
-        return [
-            (TITLES.get(name, name), str(old), str(new), bool(chosen) and name not in chosen)
-            for name, (old, new) in sorted(self.line.changes.items())
-        ]
-
-    @property
-    def outcome(self) -> str:
-        return OUTCOMES[self.line.outcome][0] if self.line.outcome in OUTCOMES else ""
-
-    @property
-    def writes(self) -> bool:
-        return self.line.action in WRITES
-
-    @property
-    def choosable(self) -> bool:
-        return self.line.action == "skip" and self.line.reason == STAYS
 
 
 # --- the list -------------------------------------------------------------------------------------------------
@@ -203,20 +210,23 @@ def show(plan_id: int) -> PlanView:
     connection = db.session.get_one(Connection, plan.connection_id, populate_existing=True)
     mine = PlanLine.plan_id == plan_id
     groups = db.session.execute(
-        select(PlanLine.action, PlanLine.outcome, PlanLine.approved, func.count(), func.sum(PlanLine.amount))
+        select(
+            PlanLine.action, PlanLine.outcome, PlanLine.approved, func.count(), func.sum(PlanLine.amount), PlanLine.kind
+        )
         .where(mine)
-        .group_by(PlanLine.action, PlanLine.outcome, PlanLine.approved)
+        .group_by(PlanLine.action, PlanLine.outcome, PlanLine.approved, PlanLine.kind)
     ).all()
     approved = sum(row[3] for row in groups if row[2])
     settled = sum(row[3] for row in groups if row[2] and row[1] not in ("", "waiting"))
     choosable = select(func.count()).where(mine, PlanLine.action == "skip", PlanLine.reason == STAYS)
     fields = [
-        (name.removeprefix(FIELD), TITLES.get(name.removeprefix(FIELD), name.removeprefix(FIELD)), number)
+        (name.removeprefix(FIELD), field_title("customer", name.removeprefix(FIELD)), number)
         for name, number in sorted(plan.counts.items())
         if name.startswith(FIELD)
     ]
     return PlanView(
-        plan, connection, _totals(plan, groups), tuple(fields), db.session.scalar(choosable) or 0, settled, approved,
+        plan, connection, _totals(plan, groups), tuple(fields), sum(row[3] for row in groups if row[0] in DIFFERENCES),
+        db.session.scalar(choosable) or 0, settled, approved,
         _undone_by(plan), sync_settings.current(db.session(), connection.id, "customer").allows_out,
         _unseen(plan, connection),
     )  # fmt: skip
@@ -238,23 +248,38 @@ def _totals(plan: Plan, groups: Sequence[Any]) -> tuple[Total, ...]:
     for name, action in ACTIONS.items():
         rows = [row for row in groups if row[0] == name]
         lines = plan.counts.get("link", 0) if name == "link" else sum(row[3] for row in rows)
-        sums = [row[4] for row in rows if row[4] is not None]
+        kinds = dict(plan.scope.get("linked", {})) if name == "link" else {}
+        for row in rows if name != "link" else ():
+            kinds[row[5]] = kinds.get(row[5], 0) + row[3]
+        sums = [row[4] for row in rows if row[4] is not None and row[5] == "customer"]
         money = sum(sums, Decimal(0)) if sums else None
-        if name == "link" and "agreeing" in plan.scope:
-            money = Decimal(plan.scope["agreeing"])
+        if name == "link" and "linked" in plan.scope:  # older plans added up what documents come to
+            money = Decimal(plan.scope["agreeing"]) if kinds.get("customer") else None
+        if name in DIFFERENCES:
+            money = None  # a contact may differ in several fields; its balance hangs on it once
         outcomes: dict[str, int] = {}
         for row in rows:
             if row[1]:
                 outcomes[OUTCOMES[row[1]][0]] = outcomes.get(OUTCOMES[row[1]][0], 0) + row[3]
+        lifetime = plan.scope.get("lifetime", {}).get(name)
         if lines:
-            found.append(Total(name, action.title, action.meaning, lines, money, tuple(sorted(outcomes.items()))))
+            found.append(Total(
+                name, action.title, action.meaning, lines, _of_kinds(kinds), money,
+                None if lifetime is None else Decimal(lifetime), tuple(sorted(outcomes.items())),
+            ))  # fmt: skip
     return tuple(found)
+
+
+def _of_kinds(kinds: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
+    known = [(words, kinds[kind]) for kind, words in KINDS.items() if kinds.get(kind)]
+    return (*known, *((kind, number) for kind, number in sorted(kinds.items()) if kind not in KINDS))
 
 
 def _undone_by(plan: Plan) -> Plan | None:
     query = select(Plan).where(
-        Plan.connection_id == plan.connection_id, Plan.purpose == "undo", Plan.id > plan.id, Plan.state != "discarded"
-    )
+        Plan.connection_id == plan.connection_id, Plan.purpose.in_(("undo", "unimport")), Plan.id > plan.id,
+        Plan.state != "discarded",
+    )  # fmt: skip
     later = db.session.scalars(query.order_by(Plan.id.desc()).limit(200))
     return next((other for other in later if other.scope.get("plan_id") == plan.id), None)
 
@@ -263,58 +288,3 @@ def last_ready(connection_id: int) -> Plan | None:
     """The newest plan of this company that waits for somebody, or is being made."""
     query = select(Plan).where(Plan.connection_id == connection_id, Plan.state.in_(("making", "ready", "carrying_out")))
     return db.session.scalar(query.order_by(Plan.id.desc()).limit(1))
-
-
-# --- lines ----------------------------------------------------------------------------------------------------
-
-
-def matching(plan_id: int, filters: LineFilters) -> list[Any]:
-    """The conditions that these filters put on lines."""
-    where: list[Any] = [PlanLine.plan_id == plan_id]
-    if filters.action:
-        where.append(PlanLine.action.in_(WRITES) if filters.action == "writes" else PlanLine.action == filters.action)
-    if filters.outcome:
-        where.append(PlanLine.outcome == ("" if filters.outcome == "open" else filters.outcome))
-    if filters.field:
-        # Text on both databases; a missing key is NULL.
-        where += [PlanLine.action == "update", PlanLine.changes[filters.field].as_string().is_not(None)]
-    if filters.least is not None:
-        where.append(func.coalesce(PlanLine.amount, 0) >= filters.least)
-    if term := filters.q.strip().lower():
-        name = func.lower(PlanLine.name).contains(term, autoescape=True)
-        where.append(or_(name, PlanLine.remote_id == term, cast(PlanLine.local_id, String) == term))
-    return where
-
-
-def lines(plan_id: int, filters: LineFilters, *, number: int = 1, size: int = SIZE) -> Listed:
-    where = matching(plan_id, filters)
-    total = db.session.scalar(select(func.count()).select_from(PlanLine).where(*where)) or 0
-    query = select(PlanLine).where(*where).order_by(*_line_order(filters.sort)).limit(size).offset((number - 1) * size)
-    rows = list(db.session.scalars(query))
-    entries = _entries([row.id for row in rows])
-    return Listed([LineView(row, entries.get(row.id)) for row in rows], number, size, total)
-
-
-def each_line(plan_id: int, filters: LineFilters) -> Iterator[LineView]:
-    query = select(PlanLine).where(*matching(plan_id, filters)).order_by(*_line_order(filters.sort))
-    for line in db.session.scalars(query.execution_options(yield_per=500)):
-        yield LineView(line, None)
-
-
-def approvable(plan_id: int, filters: LineFilters) -> int:
-    """How many lines that write something these filters leave: what a rule would approve."""
-    where = [*matching(plan_id, filters), PlanLine.action.in_(WRITES)]
-    return db.session.scalar(select(func.count()).select_from(PlanLine).where(*where)) or 0
-
-
-def _line_order(sort: str) -> tuple[Any, ...]:
-    column = LINE_SORTS.get(sort.removeprefix("-"))
-    if column is None:
-        return (PlanLine.id,)
-    return (column.desc() if sort.startswith("-") else column, PlanLine.id)
-
-
-def _entries(line_ids: Sequence[int]) -> dict[int, OutboxEntry]:
-    """Line id -> the newest entry of the outbox that was made for it."""
-    query = select(OutboxEntry).where(OutboxEntry.plan_line_id.in_(line_ids)).order_by(OutboxEntry.id)
-    return {entry.plan_line_id: entry for entry in db.session.scalars(query) if entry.plan_line_id}

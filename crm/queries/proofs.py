@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import case, func, or_, select
 
 from crm.db import db
+from crm.domain import proof_shown as shown
 from crm.domain.directions import EVERYTHING
 from crm.domain.errors import NotFound
 from crm.domain.proof import FIGURES, LIVE, STATES, STEPS, WORDS, title
@@ -21,7 +23,8 @@ from crm.queries import sync_settings
 
 SIZE = 50
 TRIGGERS: dict[str, str] = {"schedule": "By night", "person": "By a person", "api": "By the API"}
-KIND_WORDS: dict[str, str] = {**WORDS, "aging": "Aged receivables"}
+KIND_WORDS: dict[str, str] = {**WORDS, "aging": "Aged receivables", **shown.KINDS}
+FIGURE_WORDS: dict[str, str] = {**FIGURES, **shown.FIGURES}
 TONES = {"equal": "ok", "different": "bad", "failed": "warn", "running": "info", "queued": "info"}
 _SORTS: Mapping[str, Any] = {
     "made": Proof.id, "state": Proof.state, "who": func.lower(Proof.requested_by),
@@ -35,6 +38,8 @@ class ProofRow:
     company: str
     zone: str
     differences: int
+    waiting: int = 0
+    """Edits of ours that wait to go out or for a decision: listed, but no differences."""
 
     @property
     def words(self) -> str:
@@ -47,6 +52,12 @@ class ProofRow:
     @property
     def live(self) -> bool:
         return self.proof.state in LIVE
+
+    @property
+    def paused_since(self) -> datetime | None:
+        """Since when everything was paused while it was made: ours are the figures of that moment. None: it was not."""
+        text = self.proof.progress.get("paused_since")
+        return datetime.fromisoformat(text) if text else None
 
     @property
     def seconds(self) -> float | None:
@@ -104,7 +115,7 @@ class LineView:
 
     @property
     def figure(self) -> str:
-        return FIGURES.get(self.line.figure, self.line.figure)
+        return FIGURE_WORDS.get(self.line.figure, self.line.figure)
 
     @property
     def difference(self) -> Decimal | None:
@@ -135,6 +146,18 @@ def each(*, q: str = "", state: str = "", trigger: str = "", sort: str = "") -> 
         yield _row(row)
 
 
+def newest(*, before: int | None, limit: int, state: str = "", connection_id: int | None = None) -> Sequence[ProofRow]:
+    """The newest first: what a program walks through."""
+    query = _query()
+    if before is not None:
+        query = query.where(Proof.id < before)
+    if state:
+        query = query.where(Proof.state == state)
+    if connection_id is not None:
+        query = query.where(Proof.connection_id == connection_id)
+    return [_row(row) for row in db.session.execute(query.order_by(Proof.id.desc()).limit(limit))]
+
+
 def one(proof_id: int) -> ProofRow:
     """Raises NotFound."""
     row = db.session.execute(_query().where(Proof.id == proof_id)).first()
@@ -163,9 +186,16 @@ def mendable(proof_id: int) -> int:
     return db.session.scalar(select(func.count()).where(*where)) or 0
 
 
-def paused(connection_id: int) -> bool:
-    """Whether everything of the company is paused: what a proof asks to be read again does not come in meanwhile."""
-    return sync_settings.current(db.session(), connection_id, EVERYTHING).paused
+def to_set_right(proof_id: int) -> int:
+    """How many figures shown here nobody has set right yet."""
+    where = (ProofLine.proof_id == proof_id, ProofLine.remedy == shown.SET_RIGHT, ProofLine.mended_at.is_(None))
+    return db.session.scalar(select(func.count()).where(*where)) or 0
+
+
+def paused(connection_id: int) -> datetime | None:
+    """Since when everything of the company is paused: what a proof asks to be read again waits meanwhile."""
+    whole = sync_settings.current(db.session(), connection_id, EVERYTHING)
+    return whole.changed_at if whole.paused else None
 
 
 def line_kinds(proof_id: int) -> list[tuple[str, str]]:
@@ -188,14 +218,17 @@ def last(connection_id: int) -> ProofRow | None:
 
 
 def _query() -> Any:
-    number = select(func.count()).where(ProofLine.proof_id == Proof.id).correlate(Proof).scalar_subquery()
-    return select(Proof, Connection.company_name, Connection.time_zone, number).join(
+    number, waiting = (
+        select(func.count()).where(ProofLine.proof_id == Proof.id, which).correlate(Proof).scalar_subquery()
+        for which in (ProofLine.remedy.not_in(shown.NO_DIFFERENCE), ProofLine.remedy.in_(shown.NO_DIFFERENCE))
+    )
+    return select(Proof, Connection.company_name, Connection.time_zone, number, waiting).join(
         Connection, Connection.id == Proof.connection_id
     )
 
 
 def _row(row: Any) -> ProofRow:
-    return ProofRow(row[0], row[1] or "QuickBooks company", row[2] or "UTC", row[3])
+    return ProofRow(row[0], row[1] or "QuickBooks company", row[2] or "UTC", row[3], row[4])
 
 
 def _found(q: str, state: str, trigger: str) -> Any:
@@ -225,5 +258,6 @@ def _lines_where(proof_id: int, kind: str, q: str) -> list[Any]:
 
 
 def _order() -> tuple[Any, ...]:
-    places = {kind: place for place, kind in enumerate(("customer", "invoice", "payment", "credit_memo", "aging"))}
-    return case(places, value=ProofLine.kind, else_=9), func.lower(ProofLine.name), ProofLine.id
+    kinds = ("customer", "invoice", "payment", "credit_memo", "aging", *shown.KINDS)
+    places = {kind: place for place, kind in enumerate(kinds)}
+    return case(places, value=ProofLine.kind, else_=99), func.lower(ProofLine.name), ProofLine.id

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from crm.db import db, end_reading
 from crm.domain.errors import NotFound, Refused
-from crm.domain.runs import DOCUMENTS, LIVE, STEPS, title
+from crm.domain.runs import LIVE, RESOURCES, STEPS, came_of, title
 from crm.models import Connection, SyncLogEntry, SyncRun
 
 OUTCOMES: tuple[tuple[str, str, str], ...] = (
@@ -60,6 +60,12 @@ class RunView:
     """When a waiting run tries again."""
     due_in: float | None
     """In how many seconds that is; None as soon as it is due."""
+    planned: bool = False
+    """It touches no contact, but makes a plan of what would change."""
+    plan_id: int | None = None
+    """That plan, once it is asked for."""
+    settings_version: int | None = None
+    """Of how matching decides: one for the whole run; None before anybody was compared."""
 
     @property
     def live(self) -> bool:
@@ -80,11 +86,9 @@ class RunView:
             return None
         return (self.finished_at - self.started_at).total_seconds()
 
-    def documents(self) -> list[tuple[str, int, int, int]]:
-        """(title, new, changed, unchanged) per kind of document that was read."""
-        kinds = [kind for kind in DOCUMENTS if kind in self.resources]
-        parts = ("new", "changed", "unchanged")
-        return [(title(kind), *(self.counts.get(f"{kind}_{part}", 0) for part in parts)) for kind in kinds]  # type: ignore[misc]
+    def read(self) -> list[tuple[str, str, tuple[int, int, int]]]:
+        """(kind, title, (new, changed, unchanged)) per kind that was asked for."""
+        return [(kind, name, came_of(self.counts, kind)) for kind, name in RESOURCES.items() if kind in self.resources]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,8 @@ def run(run_id: int, *, plan: Sequence[str], now: datetime) -> RunView:
         requested_by=row.requested_by, resources=row.resources, error=row.error, counts=row.counts,
         steps=[_step(row, name, plan, now) for name in plan], created_at=row.created_at, started_at=row.started_at,
         finished_at=row.finished_at, due_at=row.lease_until if row.state == "waiting" else None,
-        due_in=_due_in(row, now),
+        due_in=_due_in(row, now), planned="plan" in plan, plan_id=row.progress.get("plan", {}).get("plan_id"),
+        settings_version=row.progress.get("match", {}).get("settings"),
     )  # fmt: skip
 
 
@@ -143,6 +148,11 @@ def resources_of(run_id: int) -> list[str]:
     if found is None:
         raise NotFound("There is no such import.")
     return found
+
+
+def is_planned(run_id: int) -> bool:
+    """Whether this run makes a plan of what would change, and touches no contact itself."""
+    return "plan" in (db.session.scalar(select(SyncRun.progress).where(SyncRun.id == run_id)) or {})
 
 
 def recent(connection_id: int, *, limit: int = 10) -> Sequence[SyncRun]:

@@ -23,19 +23,20 @@ class Shown:
 
     badge: Badge
     entry_id: int | None = None
-    conflicts: int = 0
+    conflict_id: int | None = None
+    """The first that is open."""
 
 
 def one(contact_id: int) -> Shown | None:
     """The badge of one contact; None when there is no such contact."""
     entry = _first_entry()
-    conflicts = (
-        select(func.count())
+    asked = (
+        select(func.min(Conflict.id))
         .where(Conflict.kind == KIND, Conflict.local_id == Contact.id, Conflict.state == "open")
         .scalar_subquery()
     )
     query = (
-        select(Contact.link_state, Link.state, OutboxEntry.id, OutboxEntry.state, OutboxEntry.error, conflicts,
+        select(Contact.link_state, Link.state, OutboxEntry.id, OutboxEntry.state, OutboxEntry.error, asked,
                Connection.read_only, Connection.state)
         .outerjoin(Link, (Link.kind == KIND) & (Link.local_id == Contact.id))
         .outerjoin(OutboxEntry, OutboxEntry.id == entry)
@@ -47,12 +48,12 @@ def one(contact_id: int) -> Shown | None:
     row = db.session.execute(query).first()
     if row is None:
         return None
-    link_state, link, entry_id, entry_state, error, number, read_only, state = row
+    link_state, link, entry_id, entry_state, error, conflict_id, read_only, state = row
     standing = Standing(
         link_state, gone=link == "gone", entry=entry_state or "", entry_id=entry_id, error=error or "",
-        conflicts=number, read_only=bool(read_only), live=state in (None, "connected"),
+        conflicts=int(conflict_id is not None), read_only=bool(read_only), live=state in (None, "connected"),
     )  # fmt: skip
-    return Shown(badge_of(standing), entry_id, number)
+    return Shown(badge_of(standing), entry_id, conflict_id)
 
 
 def of_page(contacts: Sequence[tuple[int, str]]) -> dict[int, Badge]:

@@ -17,7 +17,7 @@ from crm.db import db
 from crm.domain.contacts import search_terms
 from crm.domain.errors import NotFound
 from crm.domain.log_filters import DIRECTIONS, LEVELS, LogFilters, day, days, known
-from crm.models import Connection, Contact, OutboxEntry, SyncLogEntry
+from crm.models import Connection, Contact, Link, OutboxEntry, SyncLogEntry
 from crm.queries import contact_search
 
 SIZE = 50
@@ -94,7 +94,7 @@ def outbox_entries(entry: SyncLogEntry, *, limit: int = 3) -> Sequence[OutboxEnt
     named = db.session.get(OutboxEntry, entry.details["entry_id"]) if "entry_id" in entry.details else None
     if named is not None:
         return [named]
-    if entry.direction != "out" or entry.contact_id is None:
+    if entry.direction != "out" or entry.contact_id is None or entry.kind not in ("", "customer"):
         return []
     query = select(OutboxEntry).where(
         OutboxEntry.kind == "customer", OutboxEntry.local_id == entry.contact_id,
@@ -102,6 +102,17 @@ def outbox_entries(entry: SyncLogEntry, *, limit: int = 3) -> Sequence[OutboxEnt
         or_(OutboxEntry.settled_at.is_(None), OutboxEntry.settled_at >= entry.at - timedelta(seconds=1)),
     )  # fmt: skip
     return db.session.scalars(query.order_by(OutboxEntry.id.desc()).limit(limit)).all()
+
+
+def object_of(entry: SyncLogEntry) -> int | None:
+    """Id of our own object of the line's kind; None where nobody knows of one. Of a contact the line says it itself."""
+    if entry.kind == "customer":
+        return entry.contact_id
+    named = entry.details.get("local_id")
+    if isinstance(named, int):
+        return named
+    mine = (Link.connection_id == entry.connection_id, Link.kind == entry.kind, Link.remote_id == entry.remote_id)
+    return db.session.scalar(select(Link.local_id).where(*mine, Link.remote_id != ""))
 
 
 def words_in_use(column: str) -> list[str]:

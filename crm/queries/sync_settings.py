@@ -14,14 +14,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm.db import db
+from crm.domain import custom_fields as custom_words
 from crm.domain import policies
-from crm.domain.directions import DIRECTIONS, EVERYTHING, SWEEP_MINUTES, default
+from crm.domain.directions import BOTH, DIRECTIONS, EVERYTHING, OFF, SWEEP_MINUTES, default
 from crm.domain.runs import RESOURCES
-from crm.models import Document, Sweep, SyncSettings
+from crm.models import Connection, Sweep, SyncSettings
 
 KINDS = (EVERYTHING, *RESOURCES)
-SAMPLE = 500
-"""Documents looked through for custom fields: the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class Setting:
     """Rules that differ from the defaults, by field."""
     custom_fields: Mapping[str, str] = field(default_factory=dict)
     interval_minutes: int | None = None
+    """How often changes are asked for; None: as usual, of a kind as often as of the company."""
     version: int = 0
     """0: nobody has changed anything yet."""
     changed_by: str = ""
@@ -69,7 +69,15 @@ class View:
     kinds: Sequence[Setting]
     interval_minutes: int
     history: Sequence[Version]
-    custom_fields: Sequence[str]
+    custom_fields: Sequence[Custom]
+
+
+@dataclass(frozen=True, slots=True)
+class Custom:
+    """A custom field that is switched on in the company."""
+
+    definition_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +161,12 @@ def told(before: Setting, after: Setting) -> list[str]:
     if before.paused != after.paused:
         said.append("Paused" if after.paused else "Resumed")
     if before.interval_minutes != after.interval_minutes:
-        minutes = [setting.interval_minutes or SWEEP_MINUTES for setting in (before, after)]
-        said.append(f"Asks for changes every {minutes[0]} minutes → every {minutes[1]} minutes")
+        often = [_how_often(setting) for setting in (before, after)]
+        said.append(f"Asks for changes {often[0]} → {often[1]}")
+    for id_ in sorted({*before.custom_fields, *after.custom_fields}):
+        old, new = (custom_words.in_words(setting.custom_fields.get(id_, "")) for setting in (before, after))
+        if old != new:
+            said.append(f"Custom field {id_}: {old.lower()} → {new.lower()}")
     usual = policies.defaults(after.kind)
     for name in sorted({*before.overrides, *after.overrides}):
         old, new = (setting.overrides.get(name) or usual.get(name, "") for setting in (before, after))
@@ -163,25 +175,35 @@ def told(before: Setting, after: Setting) -> list[str]:
     return said
 
 
+def in_words(setting: Setting) -> str:
+    """What was chosen for a kind, in a line: what happens when both sides change it, and rules that are not ours."""
+    if setting.direction == OFF:
+        return "Nothing is read and nothing is written; what came in stays."
+    said = []
+    if setting.kind in policies.FIELDS and setting.direction == BOTH:
+        number = len(setting.overrides)
+        rules = f"{number} {'rule' if number == 1 else 'rules'} of your own" if number else "the usual rules"
+        said.append(f"Where both sides changed a field: {rules}")
+    if setting.interval_minutes:
+        said.append(f"asked for changes every {setting.interval_minutes} minutes")
+    return "; ".join(said).capitalize() + "." if said else DIRECTIONS[setting.direction].sentence
+
+
+def _how_often(setting: Setting) -> str:
+    if setting.interval_minutes is None and setting.kind != EVERYTHING:
+        return "as often as the company"
+    return f"every {setting.interval_minutes or SWEEP_MINUTES} minutes"
+
+
 def interval(session: Session, connection_id: int) -> int:
     """Minutes between two sweeps."""
     return session.scalar(select(Sweep.interval_minutes).where(Sweep.connection_id == connection_id)) or SWEEP_MINUTES
 
 
-def custom_fields(session: Session, connection_id: int) -> list[str]:
-    """Names of custom fields that carry a value on the latest documents of the mirror."""
-    records = session.scalars(
-        select(Document.record)
-        .where(Document.connection_id == connection_id)
-        .order_by(Document.id.desc())
-        .limit(SAMPLE)
-    )
-    found: set[str] = set()
-    for record in records:
-        for one in record.get("extra", {}).get("CustomField") or ():
-            if isinstance(one, dict) and one.get("Name") and one.get("StringValue"):
-                found.add(str(one["Name"]))
-    return sorted(found)
+def custom_fields(session: Session, connection_id: int) -> list[Custom]:
+    """Custom fields of sales forms that are switched on, as the company's preferences said when last read."""
+    kept = session.scalar(select(Connection.preferences).where(Connection.id == connection_id)) or {}
+    return [Custom(one["definition_id"], one.get("name", "")) for one in kept.get("custom_fields") or ()]
 
 
 def _setting(row: SyncSettings, *, paused: bool) -> Setting:
