@@ -10,30 +10,41 @@ from markupsafe import Markup
 
 from crm import clock
 from crm.blueprints.acting import actor
-from crm.db import transaction
+from crm.blueprints.conflict_texts import shown
+from crm.blueprints.objects import address_of, word_of
+from crm.blueprints.refusing import answers_on
+from crm.db import db, transaction
 from crm.domain import policies
-from crm.domain.conflicts import CHOICES, REASONS, RULES, STATES, differing_parts, is_number
+from crm.domain.conflicts import CHOICES, REASONS, RULES, STATES, by_hand, differing_parts
 from crm.domain.errors import Changed, Invalid, NotFound
+from crm.domain.purchases import PLACE, VENDOR_LABELS
+from crm.domain.sales_fields import WHOLE
 from crm.domain.shared_fields import ADDRESS, LINE_FIELDS
 from crm.exports import csv_response
-from crm.formats import phone, plural
+from crm.formats import plural
+from crm.queries import conflict_page
 from crm.queries import conflicts as queries
 from crm.queries.conflicts import Filters
 from crm.security import may, requires
-from crm.services import conflicts
+from crm.services import conflict_wholes, conflicts
+from crm.services.conflict_desk import may_decide
 from crm.services.conflict_values import Typed
 from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("conflicts", __name__, url_prefix="/sync/conflicts")
+PLACES = {"customer": ADDRESS, "vendor": PLACE}
+"""Kind -> parts of its address."""
+LABELS = VENDOR_LABELS | {"street": "Street", "region": "State", "postal_code": "ZIP code"}
 USUAL = {"q": "", "field": "", "state": "open", "reason": "", "connection": "", "sort": "-opened"}
-HEADER = ("Id", "Contact id", "Contact", "Company", "QuickBooks id", "Field", "Reason", "Before", "Here",
+HEADER = ("Id", "Kind", "Own id", "About", "Contact", "Company", "QuickBooks id", "Field", "Reason", "Before", "Here",
           "QuickBooks", "State", "Choice", "Decided", "Decided by", "Opened (UTC)", "Decided (UTC)")  # fmt: skip
 
 
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
     return {"conflict_reasons": REASONS, "conflict_choices": CHOICES, "conflict_states": STATES,
-            "differing_parts": differing_parts, "shown": _shown}  # fmt: skip
+            "differing_parts": differing_parts, "conflict_value": shown, "address_of": address_of,
+            "word_of": word_of}  # fmt: skip
 
 
 @blueprint.get("")
@@ -56,7 +67,8 @@ def index() -> Any:
 @requires("conflicts.decide")
 def export() -> Any:
     return csv_response("conflicts.csv", HEADER, (
-        (one.id, one.local_id, row.contact.display_name, one.connection.company_name, one.remote_id, row.title,
+        (one.id, word_of(one.kind), one.local_id, row.name, row.contact.display_name if row.contact else "",
+         one.connection.company_name, one.remote_id, row.title,
          one.reason, one.base, one.ours, one.theirs, one.state, one.choice, one.decided, one.decided_by,
          one.opened_at.isoformat(), one.decided_at.isoformat() if one.decided_at else "")
         for row in queries.each(_filters()) for one in [row.conflict]
@@ -71,9 +83,10 @@ def show(conflict_id: int) -> Any:
 
 @blueprint.post("/<int:conflict_id>")
 @requires("conflicts.decide")
+@answers_on("conflicts.show")
 def decide(conflict_id: int) -> Any:
     filters, form = _filters(), request.form
-    after = queries.following(conflict_id, filters)
+    after = conflict_page.following(conflict_id, filters)
     try:
         with transaction():
             result = conflicts.resolve(
@@ -90,6 +103,7 @@ def decide(conflict_id: int) -> Any:
 
 @blueprint.post("/<int:conflict_id>/always")
 @requires("connections.manage")
+@answers_on("conflicts.show")
 def always(conflict_id: int) -> Any:
     filters, form = _filters(), request.form
     try:
@@ -105,6 +119,7 @@ def always(conflict_id: int) -> Any:
 
 @blueprint.post("/bulk")
 @requires("conflicts.decide")
+@answers_on("conflicts.index")
 def bulk() -> Any:
     filters, chosen = _filters(), _chosen()
     with transaction():
@@ -115,6 +130,7 @@ def bulk() -> Any:
 
 @blueprint.post("/contacts/<int:contact_id>")
 @requires("conflicts.decide")
+@answers_on("contacts.show")
 def difference(contact_id: int) -> Any:
     """A field that merely differs since the contact was linked, from the contact's page."""
     form = request.form
@@ -147,27 +163,24 @@ def _typed(conflict_id: int) -> Typed | None:
     form = request.form
     if form.get("choice") != "edited":
         return None
-    found = queries.one(conflict_id, Filters())
+    found = conflict_page.one(conflict_id, Filters())
     if found is not None and found.conflict.field == "address":
-        return {part: form.get(part, "") for part in ADDRESS}
+        return {part: form.get(part, "") for part in PLACES[found.conflict.kind]}
     return form.get("value", "")
 
 
 def _said(result: conflicts.Result) -> Markup:
-    """What came of it, with the way back: to the contact, and to what it left in the outbox."""
-    contact_url = url_for("contacts.show", contact_id=result.contact_id)
-    said = Markup('{} <a href="{}">Contact</a>').format(result.text, contact_url)
-    entry_id = queries.waiting_entry(result.contact_id) if may(current_user, "connections.manage") else None
+    """What came of it, with the way back: to the object, and to what it left in the outbox."""
+    there = address_of(result.kind, result.local_id)
+    said = Markup("{}").format(result.text)
+    if there:
+        said += Markup(' <a href="{}">{}</a>').format(there, word_of(result.kind))
+    entry_id = None
+    if may(current_user, "connections.manage"):
+        entry_id = queries.waiting_entry(result.local_id, kind=result.kind)
     if entry_id is None:
         return said
     return said + Markup(' · <a href="{}">In the outbox</a>').format(url_for("outbox.show", entry_id=entry_id))
-
-
-def _shown(field: str, text: str, region: str) -> str:
-    """Numbers in one notation on every side; what is more than a number stays as it was typed."""
-    if LINE_FIELDS.get(field) is None:
-        return text
-    return ", ".join(phone(piece, region) if is_number(piece) else piece for piece in text.split(", "))
 
 
 def _go_on(conflict_id: int | None, filters: Filters) -> Any:
@@ -179,14 +192,21 @@ def _go_on(conflict_id: int | None, filters: Filters) -> Any:
 
 def _page(conflict_id: int, *, errors: dict[str, str] | None = None, changed: str = "", status: int = 200) -> Any:
     filters = _filters()
-    view = queries.one(conflict_id, filters)
+    view = conflict_page.one(conflict_id, filters)
     if view is None:
-        raise NotFound("There is no such conflict. The link may be old, or its contact is not here any more.")
+        raise NotFound("There is no such conflict. The link may be old, or what it is about is not here any more.")
     one = view.conflict
+    whole = None
+    if one.kind in conflict_wholes.KINDS and one.field == WHOLE and one.state == "open":
+        whole = conflict_wholes.of_one(db.session(), one.connection_id, one.kind, one.local_id)
     name = policies.emptied(one.field) if one.reason == policies.EMPTIED else one.field
     values = {
         "view": view, "filters": filters, "errors": errors or {}, "changed": changed, "form": request.form,
-        "editing": bool(errors) or "edit" in request.args, "is_lines": one.field in LINE_FIELDS,
+        "editing": bool(errors) or "edit" in request.args,
+        "is_lines": one.kind == "customer" and one.field in LINE_FIELDS,
+        "whole": whole, "by_hand": by_hand(one.kind, one.field),
+        "open": one.state == "open" and may_decide(db.session(), one.kind, actor=actor()),
+        "place": [(part, LABELS[part]) for part in view.fields],
         "rules": {choice: policies.rule_text(one.kind, name, rule) for choice, rule in RULES.items()},
         "here": url_for("conflicts.show", conflict_id=conflict_id, **filters.query()),
     }  # fmt: skip

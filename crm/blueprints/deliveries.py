@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, current_app, flash, render_template, request
+from flask import Blueprint, current_app, flash, g, render_template, request
 
 from crm import clock
 from crm.blueprints.acting import actor
+from crm.blueprints.refusing import answers_on
 from crm.db import transaction
 from crm.domain.errors import Invalid
 from crm.exports import csv_response
@@ -16,7 +17,7 @@ from crm.formats import plural
 from crm.queries import deliveries as queries
 from crm.queries.deliveries import DeliveryFilters
 from crm.security import requires
-from crm.services.sync import replaying, showing
+from crm.services.sync.inbox import replaying, showing
 from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/sync/deliveries")
@@ -30,7 +31,7 @@ COUNTS = ("events", "new", "repeated", "unknown_company", "unknown_kind")
 @blueprint.get("")
 @requires("connections.manage")
 def index() -> Any:
-    return _page()
+    return _page(replay=request.form, wrong=g.refusal.fields if request.method == "POST" else NOTHING)
 
 
 def _page(*, replay: Mapping[str, str] = NOTHING, wrong: Mapping[str, str] = NOTHING) -> Any:
@@ -59,6 +60,7 @@ def _page(*, replay: Mapping[str, str] = NOTHING, wrong: Mapping[str, str] = NOT
 
 @blueprint.get("/export.csv")
 @requires("connections.manage")
+@answers_on("deliveries.index")
 def export() -> Any:
     filters = _filters()
     queries.check(filters)
@@ -94,6 +96,7 @@ def ask_replay() -> Any:
 
 @blueprint.post("/replay")
 @requires("connections.manage")
+@answers_on("deliveries.index")
 def replay_range() -> Any:
     since, until = queries.between(request.form.get("since", ""), request.form.get("until", ""))
     with transaction():
@@ -104,6 +107,7 @@ def replay_range() -> Any:
 
 @blueprint.post("/<int:delivery_id>/replay")
 @requires("connections.manage")
+@answers_on("deliveries.show")
 def replay(delivery_id: int) -> Any:
     with transaction():
         replaying.replay([delivery_id], actor(), now=clock.now())

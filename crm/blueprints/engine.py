@@ -8,11 +8,14 @@ from flask import Blueprint, current_app, flash, url_for
 
 from crm import clock
 from crm.blueprints.acting import actor
+from crm.blueprints.refusing import answers_on
 from crm.db import transaction
 from crm.domain.directions import EVERYTHING
 from crm.queries import engine as queries
 from crm.security import requires
-from crm.services.sync import proof, settings, sweep_asking
+from crm.services.sync import settings
+from crm.services.sync.proof import proof
+from crm.services.sync.sweep import asking as sweep_asking
 from crm.web import go, page
 
 blueprint = Blueprint("engine", __name__, url_prefix="/sync")
@@ -41,7 +44,7 @@ NOTICE_PLACES = {
 def _places() -> dict[str, Any]:
     return {
         "place_of": place_of,
-        "notice_key": lambda topic: NOTICE_PLACES.get(topic, "connection"),
+        "notice_key": lambda topic: topic if ":" in topic else NOTICE_PLACES.get(topic, "connection"),
     }
 
 
@@ -61,6 +64,7 @@ def index() -> Any:
 
 @blueprint.post("/<int:connection_id>/sweep")
 @requires("connections.manage")
+@answers_on("engine.index")
 def sweep(connection_id: int) -> Any:
     with transaction():
         sweep_asking.ask(connection_id, actor=actor(), now=clock.now())
@@ -70,6 +74,7 @@ def sweep(connection_id: int) -> Any:
 
 @blueprint.post("/<int:connection_id>/prove")
 @requires("connections.manage")
+@answers_on("engine.index")
 def prove(connection_id: int) -> Any:
     with transaction():
         started = proof.start(connection_id, trigger="person", actor=actor(), now=clock.now())
@@ -80,6 +85,7 @@ def prove(connection_id: int) -> Any:
 
 @blueprint.post("/<int:connection_id>/pause")
 @requires("connections.manage")
+@answers_on("engine.index")
 def pause(connection_id: int) -> Any:
     with transaction() as session:
         settings.pause(session, connection_id, EVERYTHING, actor=actor(), now=clock.now())
@@ -89,6 +95,7 @@ def pause(connection_id: int) -> Any:
 
 @blueprint.post("/<int:connection_id>/resume")
 @requires("connections.manage")
+@answers_on("engine.index")
 def resume(connection_id: int) -> Any:
     with transaction() as session:
         settings.resume(session, connection_id, EVERYTHING, actor=actor(), now=clock.now())
@@ -97,6 +104,8 @@ def resume(connection_id: int) -> Any:
 
 
 def place_of(key: str) -> tuple[str, str]:
-    """(address, words) of a place."""
+    """(address, words) of a place; of `quote_answer:7`, a topic about one quote, that quote."""
+    if key.startswith("quote_answer:"):
+        return url_for("quotes.show", document_id=int(key.partition(":")[2])), "Open the quote"
     endpoint, values, words = PLACES[key]
     return url_for(endpoint, **values), words

@@ -8,12 +8,18 @@ from flask import Blueprint, current_app, render_template, request, url_for
 from flask_login import current_user
 
 from crm import clock
+from crm.formats import date as day_words
+from crm.formats import money
 from crm.navigation import navigation
-from crm.queries import engine, home
+from crm.queries import engine, home, jobs, products
+from crm.queries import palette as palette_queries
 from crm.security import may, requires
 from crm.web import page
 
 blueprint = Blueprint("home", __name__)
+Item = tuple[str, str, str, str]
+"""Of the palette: address, words, hint, icon."""
+Group = tuple[str, list[Item]]
 
 
 @blueprint.get("/")
@@ -29,9 +35,12 @@ def index() -> Any:
         late=home.most_overdue(current_user.id if rep and home.owned(current_user.id) else None),
         proposals=home.best_proposals() if may(current_user, "matches.decide") else [],
         changes=home.recent_changes(),
-        notices=home.notices() if admin else [],
+        notices=home.notices() if admin else home.notices_of(current_user.id),
         steps=_steps(standing) if admin else [],
         companies=_companies() if admin else [],
+        watch=jobs.watch(current_app.extensions["schedule"], now=clock.now())
+        if may(current_user, "jobs.manage")
+        else None,
     )
 
 
@@ -48,7 +57,7 @@ def _steps(standing: home.Standing) -> list[dict[str, Any]]:
     if standing.imported and not (connected and standing.awaits_plan):
         return []  # what is left to decide has a card of its own
     done = [standing.imported or standing.contacts > 0, connected, standing.imported,
-            standing.imported and not standing.to_review, False]  # fmt: skip
+            standing.imported and not standing.to_decide, False]  # fmt: skip
     now = done.index(False)
     return [
         {**step, "state": "done" if done[place] else ("now" if place == now else "next")}
@@ -97,7 +106,7 @@ STEPS: tuple[dict[str, Any], ...] = (
 def palette() -> Any:
     q = request.args.get("q", "").strip()
     words = q.lower().split()
-    pages = [(item["url"], item["label"], "", item["icon"]) for item in navigation() if _found(words, item["label"])]
+    pages = [(item.url, item.label, "", item.icon) for item in navigation() if _found(words, item.label)]
     actions = [
         (url_for(endpoint), label, "", icon)
         for endpoint, label, icon, permission in ACTIONS
@@ -114,7 +123,12 @@ def palette() -> Any:
             )
             for contact in home.palette_contacts(q)
         ]
-    groups = [("Contacts", contacts), ("Pages", pages), ("Actions", actions)]
+    sold: list[Group] = []
+    if q and may(current_user, "sales.read"):
+        home_currency = products.home_currency()
+        sold = [(title, [_item(endpoint, icon, hit, home_currency) for hit in found(q)])
+                for title, endpoint, icon, found in palette_queries.KINDS]  # fmt: skip
+    groups: list[Group] = [("Contacts", contacts), *sold, ("Pages", pages), ("Actions", actions)]
     return page("shared/palette.html", fragment="shared/_palette.html", groups=groups, q=q)
 
 
@@ -122,8 +136,34 @@ def _found(words: list[str], label: str) -> bool:
     return all(word in label.lower() for word in words)
 
 
+def _item(endpoint: str, icon: str, hit: palette_queries.Hit, currency: str) -> Item:
+    if hit.waits:
+        endpoint = "payments.recorded"
+    rule = next(current_app.url_map.iter_rules(endpoint))
+    said = [hit.hint, day_words(hit.day) if hit.day else "",
+            money(hit.amount, hit.currency or currency) if hit.amount is not None else ""]  # fmt: skip
+    values: dict[str, Any] = dict.fromkeys(rule.arguments, hit.id)
+    return url_for(endpoint, **values), hit.name, ", ".join(one for one in said if one), icon
+
+
+#: Endpoint, words, icon, permission. What does not exist is left out.
 ACTIONS = (
     ("contacts.new", "New contact", "user-plus", "contacts.write"),
+    ("quotes.new", "New quote", "file-plus", "sales.write"),
+    ("invoices.new", "New invoice", "receipt-text", "sales.write"),
+    ("payments.new", "Record payment", "banknote", "payments.write"),
+    ("vendors.new", "New vendor", "building-2", "purchases.write"),
+    ("bills.new", "New bill", "scroll-text", "purchases.write"),
+    ("invoices.overdue", "Overdue: who is late", "clock", "sales.read"),
+    ("quotes.board", "Board of quotes", "columns-3", "sales.read"),
+    ("products.new", "New product", "package", "products.write"),
+    ("products.export", "Export products as CSV", "download", "sales.read"),
+    (
+        "sales_settings.index",
+        "Sales settings: accounts, tax, terms, numbers",
+        "sliders-horizontal",
+        "connections.manage",
+    ),
     ("contact_imports.index", "Import contacts from a file", "file-up", "contacts.import"),
     ("contacts.export", "Export contacts as CSV", "download", "contacts.read"),
     ("integrations.index", "Connect QuickBooks", "refresh-cw", "connections.manage"),

@@ -12,6 +12,7 @@ from flask import Blueprint, current_app, flash, render_template, url_for
 from crm import clock
 from crm.blueprints.acting import actor
 from crm.blueprints.consenting import other_company_mark
+from crm.blueprints.refusing import answers_on
 from crm.db import transaction
 from crm.domain.connections import WORDS
 from crm.queries import connections as queries
@@ -63,6 +64,7 @@ def show(connection_id: int) -> Any:
 
 @blueprint.post("/<int:connection_id>/check")
 @requires("connections.manage")
+@answers_on("integrations.show")
 def check(connection_id: int) -> Any:
     with transaction():
         connections.ask_check(connection_id, now=clock.now())
@@ -79,6 +81,7 @@ def ask_disconnect(connection_id: int) -> Any:
 
 @blueprint.post("/<int:connection_id>/disconnect")
 @requires("connections.manage")
+@answers_on("integrations.show")
 def disconnect(connection_id: int) -> Any:
     with transaction():
         connections.disconnect(connection_id, actor=actor(), now=clock.now())

@@ -6,30 +6,34 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, flash, request, url_for
+from flask import Blueprint, flash, g, request, url_for
 
 from crm import clock
 from crm.blueprints.acting import actor
+from crm.blueprints.objects import address_of, word_of
+from crm.blueprints.refusing import answers_on
 from crm.db import db, transaction
 from crm.domain import log_filters, outbox_words
+from crm.domain.directions import OUTGOING
 from crm.domain.errors import Invalid, NotFound
 from crm.domain.outbox_words import TABS
+from crm.domain.plans import field_title
 from crm.domain.refusals import REFUSALS
 from crm.domain.runs import RESOURCES
-from crm.domain.shared_fields import TITLES
 from crm.exports import csv_response
 from crm.formats import plural
 from crm.queries import outbox as queries
 from crm.queries.outbox import OutboxFilters
 from crm.security import requires
-from crm.services.sync import parked
+from crm.services import parked_documents
+from crm.services.sync.outbox import parked
 from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/sync/outbox")
 
 NOTHING: Mapping[str, str] = {}
 FILTERS = {"tab": "waiting", "q": "", "kind": "", "cause": "", "trigger": "", "since": "", "until": "", "sort": ""}
-HEADER = ("Id", "Company", "Kind", "Contact id", "Contact", "QuickBooks id", "Operation", "State", "Cause", "Error",
+HEADER = ("Id", "Company", "Kind", "Own id", "About", "QuickBooks id", "Operation", "State", "Cause", "Error",
           "Error code", "Trace id", "Trigger", "Who", "Fields", "Attempts", "Created (UTC)",
           "Settled (UTC)")  # fmt: skip
 Deed = Callable[..., Any]
@@ -42,6 +46,13 @@ DEEDS: dict[str, tuple[Deed, str]] = {
     "create_again": (parked.create_again, "A new customer is created in QuickBooks from this contact."),
     "reactivate": (parked.reactivate, "The customer is made active there, then the change follows."),
     "unlink": (parked.unlink, "Unlinked. The contact stays here and is no longer kept in step."),
+}
+#: Of quotes and invoices, where they need something else than contacts do.
+DEEDS_OF_DOCUMENTS: dict[str, tuple[Deed, str]] = {
+    "next_number": (parked_documents.next_number, "It bears another number now, and is sent again."),
+    "create_again": (parked_documents.create_again, "A new document is created in QuickBooks from this one."),
+    "unlink": (parked_documents.delete_here, "Deleted here too. It stays in the history of its contact."),
+    "reactivate": (parked_documents.reactivate, "The product is made active there, then the document follows."),
 }
 BY_CAUSE: dict[str, tuple[Deed, str]] = {
     "retry": (parked.retry_cause, "tried again now"), "skip": (parked.skip_cause, "skipped"),
@@ -61,8 +72,8 @@ EMPTY = {
 
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
-    return {"outbox_words": outbox_words, "outbox_causes": REFUSALS, "field_titles": TITLES,
-            "moment": datetime.fromisoformat}  # fmt: skip
+    return {"outbox_words": outbox_words, "outbox_causes": REFUSALS, "field_title": field_title,
+            "address_of": address_of, "word_of": word_of, "moment": datetime.fromisoformat}  # fmt: skip
 
 
 @blueprint.get("")
@@ -84,7 +95,7 @@ def index() -> Any:
         elsewhere=_elsewhere(filters.tab, counts),
         causes=causes,
         choices={
-            "kind": list(RESOURCES.items())[:1],
+            "kind": [(kind, RESOURCES[kind]) for kind in OUTGOING if kind in RESOURCES],
             "cause": [(cause.key, cause.title) for cause in causes],
             "trigger": [(word, outbox_words.TRIGGERS.get(word, word)) for word in queries.triggers()],
         },
@@ -95,6 +106,7 @@ def index() -> Any:
 
 @blueprint.get("/export.csv")
 @requires("connections.manage")
+@answers_on("outbox.index")
 def export() -> Any:
     filters = _filters(queries.tabs())
     queries.check(filters)
@@ -104,10 +116,6 @@ def export() -> Any:
 @blueprint.get("/<int:entry_id>")
 @requires("connections.manage")
 def show(entry_id: int) -> Any:
-    return _page(entry_id)
-
-
-def _page(entry_id: int, *, status: int = 200, typed: str = "", errors: Mapping[str, str] = NOTHING) -> Any:
     row = queries.one(entry_id)
     entry = row.entry
     return page(
@@ -117,23 +125,25 @@ def _page(entry_id: int, *, status: int = 200, typed: str = "", errors: Mapping[
         cause=REFUSALS.get(entry.cause),
         buttons=_buttons(entry),
         waits=outbox_words.behind(parked.waiting_behind(db.session(), [entry_id])[entry_id]),
+        bearers=parked_documents.bearers(entry) if entry.cause == "duplicate_number" else [],
         link=queries.link_of(entry),
         lines=queries.history(entry),
         others=queries.others_of(entry),
         there_url=queries.address_there(entry),
         waiting_why=_why_waiting(row),
-        typed=typed,
-        errors=errors,
-        status=status,
+        typed=request.form.get("name", ""),
+        errors=g.refusal.fields if "refusal" in g else NOTHING,
     )
 
 
 @blueprint.post("/<int:entry_id>/do/<deed>")
 @requires("connections.manage")
+@answers_on("outbox.show")
 def do(entry_id: int, deed: str) -> Any:
-    if deed not in DEEDS:
+    deeds = DEEDS | (DEEDS_OF_DOCUMENTS if queries.one(entry_id).entry.kind in parked_documents.KINDS else {})
+    if deed not in deeds:
         raise NotFound("There is no such thing to do with an entry of the outbox.")
-    act, words = DEEDS[deed]
+    act, words = deeds[deed]
     with transaction():
         act(entry_id, actor=actor(), now=clock.now())
     flash(words, "success")
@@ -142,28 +152,29 @@ def do(entry_id: int, deed: str) -> Any:
 
 @blueprint.post("/<int:entry_id>/adopt")
 @requires("connections.manage")
+@answers_on("outbox.show")
 def adopt(entry_id: int) -> Any:
+    of_document = queries.one(entry_id).entry.kind in parked_documents.KINDS
+    act = parked_documents.adopt if of_document else parked.adopt
     with transaction():
-        parked.adopt(entry_id, request.form.get("remote_id", ""), actor=actor(), now=clock.now())
-    flash("Linked. What differs is sent as a change; no second customer is created.", "success")
+        act(entry_id, request.form.get("remote_id", ""), actor=actor(), now=clock.now())
+    flash("Linked. What differs is sent as a change; no second one is created.", "success")
     return go("outbox.show", entry_id=entry_id)
 
 
 @blueprint.post("/<int:entry_id>/name")
 @requires("connections.manage")
+@answers_on("outbox.show")
 def name(entry_id: int) -> Any:
-    typed = request.form.get("name", "")
-    try:
-        with transaction():
-            parked.use_name(entry_id, typed, actor=actor(), now=clock.now())
-    except Invalid as problem:
-        return _page(entry_id, status=422, typed=typed, errors=problem.fields)
+    with transaction():
+        parked.use_name(entry_id, request.form.get("name", ""), actor=actor(), now=clock.now())
     flash("It is sent with that name; the contact keeps its own here.", "success")
     return go("outbox.show", entry_id=entry_id)
 
 
 @blueprint.post("/cause")
 @requires("connections.manage")
+@answers_on("outbox.index")
 def cause() -> Any:
     form, now = request.form, clock.now()
     act, done = BY_CAUSE["skip" if form.get("deed") == "skip" else "retry"]
@@ -179,7 +190,10 @@ def _buttons(entry: Any) -> tuple[str, ...]:
     if entry.state != "parked":
         return BUTTONS.get(entry.state, ())
     row = REFUSALS.get(entry.cause)
-    return row.buttons if row and row.buttons else ("retry", "skip")
+    buttons = row.buttons if row and row.buttons else ("retry", "skip")
+    if entry.cause == "reference" and not entry.evidence.get("products"):
+        return tuple(name for name in buttons if name != "reactivate")
+    return buttons
 
 
 def _why_waiting(row: queries.EntryRow) -> str:

@@ -9,18 +9,19 @@ from flask import Blueprint, flash, request
 
 from crm import clock
 from crm.blueprints.acting import actor
+from crm.blueprints.refusing import Place, answers_on
 from crm.db import transaction
 from crm.domain import contact_filters
 from crm.domain.errors import Invalid, Refused
-from crm.domain.plans import ACTIONS, OUTCOMES, PURPOSES, STATES, LineFilters
+from crm.domain.plans import ACTIONS, OUTCOMES, PURPOSES, STATES, LineFilters, field_names
 from crm.domain.shared_fields import TITLES
 from crm.exports import csv_response
 from crm.formats import plural
-from crm.queries import contacts
+from crm.queries import contacts, plan_lines
 from crm.queries import plans as queries
 from crm.security import requires
-from crm.services.sync import plans
-from crm.services.sync.plans import Choice
+from crm.services.sync.plans import plans
+from crm.services.sync.plans.plans import Choice
 from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("plans", __name__, url_prefix="/sync/plans")
@@ -29,6 +30,25 @@ blueprint = Blueprint("plans", __name__, url_prefix="/sync/plans")
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
     return {"plannable": queries.connections}
+
+
+def _asked_from() -> Place:
+    """Where a plan was asked for: the company's page, or the list of plans."""
+    form = request.form
+    if form.get("from") == "integrations":
+        return "integrations.show", {"connection_id": _number(form, "connection")}
+    return "plans.index", {}
+
+
+def _chosen_from() -> Place:
+    """Where contacts were chosen: the page of the one, or the list."""
+    form = request.form
+    return ("contacts.show", {"contact_id": _number(form, "ids")}) if form.get("from") == "contact" else (
+        "contacts.index", {})  # fmt: skip
+
+
+def _undone_from() -> Place:
+    return "outbox.show", {"entry_id": _number(request.form, "entry_id")}
 
 
 @blueprint.get("")
@@ -58,6 +78,7 @@ def export() -> Any:
 
 @blueprint.post("")
 @requires("connections.manage")
+@answers_on(_asked_from)
 def make() -> Any:
     connection_id = _connection_id()
     with transaction():
@@ -67,6 +88,7 @@ def make() -> Any:
 
 @blueprint.post("/contacts")
 @requires("connections.manage")
+@answers_on(_chosen_from)
 def make_of_contacts() -> Any:
     connection_id, ids = _connection_id(), _chosen_contacts()
     with transaction():
@@ -76,14 +98,25 @@ def make_of_contacts() -> Any:
 
 @blueprint.post("/undo")
 @requires("connections.manage")
+@answers_on(_undone_from)
 def undo_entry() -> Any:
     with transaction():
         plan = plans.ask_undo(entry_id=_number(request.form, "entry_id"), actor=actor(), now=clock.now())
     return go("plans.show", plan_id=plan.id)
 
 
+@blueprint.post("/imports/<int:run_id>/undo")
+@requires("connections.manage")
+@answers_on("sync_runs.show")
+def undo_import(run_id: int) -> Any:
+    with transaction():
+        plan = plans.ask_unimport(run_id, actor=actor(), now=clock.now())
+    return go("plans.show", plan_id=plan.id)
+
+
 @blueprint.post("/connections/<int:connection_id>/pause")
 @requires("connections.manage")
+@answers_on("integrations.show")
 def pause(connection_id: int) -> Any:
     with transaction():
         connection = plans.pause_writing(connection_id, actor=actor(), now=clock.now())
@@ -95,19 +128,22 @@ def pause(connection_id: int) -> Any:
 @blueprint.get("/<int:plan_id>")
 @requires("connections.manage")
 def show(plan_id: int) -> Any:
-    filters = _line_filters(request.args)
+    filters, errors = _readable_filters()
     return page(
         "plans/show.html",
         fragment="plans/_plan.html",
         view=queries.show(plan_id),
-        page=queries.lines(plan_id, filters, number=page_number(request.args)),
-        approvable=queries.approvable(plan_id, filters) if filters.narrowed else 0,
-        filters=filters, actions=ACTIONS, outcomes=OUTCOMES, titles=TITLES,
+        page=plan_lines.lines(plan_id, filters, number=page_number(request.args)),
+        approvable=plan_lines.approvable(plan_id, filters) if filters.narrowed else 0,
+        decidable=plan_lines.decidable(plan_id, filters),
+        filters=filters, actions=ACTIONS, outcomes=OUTCOMES, titles=TITLES, errors=errors,
+        typed=request.values.get("least", ""), status=422 if errors else 200,
     )  # fmt: skip
 
 
 @blueprint.get("/<int:plan_id>/lines.csv")
 @requires("connections.manage")
+@answers_on("plans.show")
 def export_lines(plan_id: int) -> Any:
     queries.find(plan_id)
     header = ("Contact", "Contact id", "QuickBooks id", "Action", "Changes", "Reason", "Open balance", "Approved",
@@ -118,12 +154,13 @@ def export_lines(plan_id: int) -> Any:
                    if not left),
          view.line.reason, "" if view.line.amount is None else view.line.amount,
          {True: "yes", False: "no", None: ""}[view.line.approved], view.outcome, view.line.outcome_text)
-        for view in queries.each_line(plan_id, _line_filters(request.args))
+        for view in plan_lines.each_line(plan_id, _line_filters(request.args))
     ))  # fmt: skip
 
 
 @blueprint.post("/<int:plan_id>/approve")
 @requires("connections.manage")
+@answers_on("plans.show")
 def approve(plan_id: int) -> Any:
     choice = _choice(request.form)
     with transaction():
@@ -136,6 +173,7 @@ def approve(plan_id: int) -> Any:
 
 @blueprint.post("/<int:plan_id>/create")
 @requires("connections.manage")
+@answers_on("plans.show")
 def create(plan_id: int) -> Any:
     ids = None if request.form.get("what") == "all" else _ids(request.form)
     with transaction():
@@ -145,8 +183,24 @@ def create(plan_id: int) -> Any:
     return go("plans.show", plan_id=plan_id, action="create")
 
 
+@blueprint.post("/<int:plan_id>/differences")
+@requires("connections.manage")
+@answers_on("plans.show")
+def decide(plan_id: int) -> Any:
+    """`ours`, `theirs` or `leave` for the ticked fields that differ, or (`rule`) for all that the filters leave."""
+    form = request.form
+    choice, _, rule = form.get("choice", "").partition("-")
+    ids, filters = (None, _line_filters(form)) if rule else (_ids(form), LineFilters())
+    with transaction():
+        number = plans.decide(plan_id, choice, line_ids=ids, filters=filters, now=clock.now())
+    words = {"ours": "Tradebook’s value goes out", "theirs": "QuickBooks’ value is taken", "leave": "both sides stay"}
+    flash(f"{plural(number, 'field')}: {words[choice]}. Nothing happens before you approve the plan.", "success")
+    return go("plans.show", plan_id=plan_id, **filters.query())
+
+
 @blueprint.post("/<int:plan_id>/lines/<int:line_id>/name")
 @requires("connections.manage")
+@answers_on("plans.show")
 def rename(plan_id: int, line_id: int) -> Any:
     name = request.form.get("name", "")
     if not name.strip():
@@ -158,6 +212,7 @@ def rename(plan_id: int, line_id: int) -> Any:
 
 @blueprint.post("/<int:plan_id>/discard")
 @requires("connections.manage")
+@answers_on("plans.show")
 def discard(plan_id: int) -> Any:
     with transaction():
         plans.discard(plan_id, actor=actor(), now=clock.now())
@@ -167,6 +222,7 @@ def discard(plan_id: int) -> Any:
 
 @blueprint.post("/<int:plan_id>/stop")
 @requires("connections.manage")
+@answers_on("plans.show")
 def stop(plan_id: int) -> Any:
     with transaction():
         number = plans.stop(plan_id, actor=actor(), now=clock.now())
@@ -176,6 +232,7 @@ def stop(plan_id: int) -> Any:
 
 @blueprint.post("/<int:plan_id>/retry")
 @requires("connections.manage")
+@answers_on("plans.show")
 def retry(plan_id: int) -> Any:
     with transaction():
         plans.retry(plan_id, now=clock.now())
@@ -184,6 +241,7 @@ def retry(plan_id: int) -> Any:
 
 @blueprint.post("/<int:plan_id>/undo")
 @requires("connections.manage")
+@answers_on("plans.show")
 def undo(plan_id: int) -> Any:
     with transaction():
         plan = plans.ask_undo(plan_id=plan_id, actor=actor(), now=clock.now())
@@ -197,6 +255,17 @@ def _filters() -> dict[str, str]:
     return filters_of(request.args, {"q": "", "state": "", "purpose": "", "sort": ""})
 
 
+def _readable_filters() -> tuple[LineFilters, Mapping[str, str]]:
+    """What can be read of the page's filters, and what is wrong with the others. A refused form brings its own."""
+    given, errors = request.values.to_dict(), dict[str, str]()
+    while True:
+        try:
+            return _line_filters(given), errors
+        except Invalid as problem:
+            errors |= problem.fields
+            given = {name: text for name, text in given.items() if name not in problem.fields}
+
+
 def _line_filters(args: Mapping[str, str]) -> LineFilters:
     least, text = None, args.get("least", "").strip()
     if text:
@@ -204,7 +273,7 @@ def _line_filters(args: Mapping[str, str]) -> LineFilters:
         if least is None:
             raise Invalid({"least": f"“{text[:40]}” is no amount. Write it like 1500 or 1500.00, or leave it empty."})
     field = args.get("field", "")
-    if field and field not in TITLES:
+    if field and field not in field_names():
         raise Invalid({"field": f"“{field[:40]}” is no field that both sides share. Choose one of the list."})
     given = filters_of(args, {"action": "", "outcome": "", "q": "", "sort": ""})
     return LineFilters(field=field, least=least, **given)

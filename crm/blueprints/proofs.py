@@ -11,21 +11,31 @@ from flask import Blueprint, current_app, flash, request, url_for
 
 from crm import clock
 from crm.blueprints.acting import actor
+from crm.blueprints.refusing import Place, answers_on
 from crm.db import transaction
 from crm.domain.errors import Invalid
 from crm.domain.proof import STATES, STEPS
 from crm.exports import csv_response
+from crm.formats import plural
 from crm.queries import proofs as queries
 from crm.security import requires
-from crm.services.sync import proof, proof_mending
+from crm.services.sync.proof import mending as proof_mending
+from crm.services.sync.proof import proof
 from crm.web import filters_of, go, page, page_number
 
 blueprint = Blueprint("proofs", __name__, url_prefix="/sync/proofs")
 FILTERS = {"q": "", "state": "", "trigger": "", "sort": ""}
 #: Remedy -> endpoint and words of the page where it is done.
 PLACES = {"outbox": ("outbox.index", "Open the outbox"), "open_conflict": ("conflicts.index", "Open the conflict"),
+          "waits": ("outbox.index", "Open the outbox"), "decide": ("conflicts.index", "Open the conflict"),
           "import": ("integrations.index", "Go to the import"),
           "settings": ("sync_settings.index", "Open the settings")}  # fmt: skip
+
+
+def _asked_from() -> Place:
+    """The page on which a proof was asked for: one of an older proof, or the list."""
+    text = request.form.get("proof", "")
+    return ("proofs.show", {"proof_id": int(text)}) if text.isdigit() and len(text) < 10 else ("proofs.index", {})
 
 
 @blueprint.get("")
@@ -38,7 +48,7 @@ def index() -> Any:
         filters=filters,
         states=list(STATES.items()),
         triggers=list(queries.TRIGGERS.items()),
-        companies=queries.companies(),
+        companies=[(id_, name, queries.paused(id_)) for id_, name in queries.companies()],
     )
 
 
@@ -57,6 +67,7 @@ def export() -> Any:
 
 @blueprint.post("")
 @requires("proofs.read")
+@answers_on(_asked_from)
 def start() -> Any:
     text = request.form.get("connection", "")
     if not text.isdigit() or len(text) > 9:
@@ -77,12 +88,13 @@ def show(proof_id: int) -> Any:
         "proofs/show.html",
         fragment="proofs/_proof.html",
         row=row,
-        paused=row.live and queries.paused(row.proof.connection_id),
+        paused=queries.paused(row.proof.connection_id),
         steps=len(STEPS),
         lines=queries.lines(proof_id, **filters, number=page_number(request.args)),
         filters=filters,
         kinds=queries.line_kinds(proof_id),
         mendable=queries.mendable(proof_id),
+        to_set_right=queries.to_set_right(proof_id),
         remedy_place=_place,
     )
 
@@ -107,16 +119,38 @@ def differences(proof_id: int) -> Any:
 
 @blueprint.post("/<int:proof_id>/mend")
 @requires("proofs.read")
+@answers_on("proofs.show")
 def mend(proof_id: int) -> Any:
-    text = request.form.get("line", "")
-    line_id = int(text) if text.isdigit() and len(text) < 10 else None
-    if text and line_id is None:
-        raise Invalid({"line": "That is no line of this proof. Reload the page and press the button again."})
+    line_id = _line()
     with transaction():
         number = proof_mending.mend(proof_id, line_id=line_id, actor=actor(), now=clock.now())
     what = "1 object is" if number == 1 else f"{number} objects are"
-    flash(f"{what} being read again from QuickBooks. The next proof says what it helped.", "success")
+    if queries.paused(queries.one(proof_id).proof.connection_id):
+        flash(f"{plural(number, 'object')} will be read again once the sync is resumed: it is paused.", "info")
+    else:
+        flash(f"{what} being read again from QuickBooks. The next proof says what it helped.", "success")
     return go("proofs.show", proof_id=proof_id)
+
+
+@blueprint.post("/<int:proof_id>/set-right")
+@requires("proofs.read")
+@answers_on("proofs.show")
+def set_right(proof_id: int) -> Any:
+    line_id = _line()
+    with transaction():
+        number = proof_mending.set_right(proof_id, line_id=line_id, actor=actor(), now=clock.now())
+    left = queries.to_set_right(proof_id) if line_id is None else 0
+    more = f" {plural(left, 'line')} left: press again." if left else " The next proof says what it helped."
+    flash(f"{plural(number, 'object')} set back to what was read of QuickBooks.{more}", "success")
+    return go("proofs.show", proof_id=proof_id)
+
+
+def _line() -> int | None:
+    """The one line that is meant, where one is named."""
+    text = request.form.get("line", "")
+    if text and not (text.isdigit() and len(text) < 10):
+        raise Invalid({"line": "That is no line of this proof. Reload the page and press the button again."})
+    return int(text) if text else None
 
 
 def _place(remedy: str) -> tuple[str, str] | None:

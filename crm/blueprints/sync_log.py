@@ -8,6 +8,8 @@ from typing import Any
 
 from flask import Blueprint, request
 
+from crm.blueprints.objects import address_of, word_of
+from crm.blueprints.refusing import answers_on
 from crm.domain import log_filters
 from crm.domain.errors import Invalid
 from crm.domain.runs import RESOURCES
@@ -39,6 +41,7 @@ def index() -> Any:
 
 @blueprint.get("/export.csv")
 @requires("connections.manage")
+@answers_on("sync_log.index")
 def export() -> Any:
     filters = log_filters.read(request.args)
     queries.check(filters)
@@ -55,6 +58,8 @@ def show(entry_id: int) -> Any:
         entry=row.entry,
         others=queries.same_object(row.entry),
         outbox=queries.outbox_entries(row.entry),
+        object_url=address_of(row.entry.kind, queries.object_of(row.entry)),
+        object_word=word_of(row.entry.kind),
         words=WORDS,
         parts=[(name, _pretty(value)) for name, value in row.entry.details.items()],
     )

@@ -11,6 +11,7 @@ from flask import Blueprint, flash, request
 
 from crm import clock
 from crm.blueprints.acting import actor
+from crm.blueprints.refusing import Place, answers_on
 from crm.db import transaction
 from crm.exports import csv_response
 from crm.queries import runs
@@ -23,12 +24,21 @@ blueprint = Blueprint("sync_runs", __name__, url_prefix="/integrations")
 COUNTS = ("created", "linked", "enriched", "review", "unchanged", "gone", "refused", "calls")
 
 
+def _asked_from(connection_id: int) -> Place:
+    """The page on which an import was asked for: the dashboard of the sync, or the company's own."""
+    own = ("integrations.show", {"connection_id": connection_id})
+    return ("engine.index", {}) if request.form.get("from") == "engine" else own
+
+
 @blueprint.post("/<int:connection_id>/import")
 @requires("connections.manage")
+@answers_on(_asked_from)
 def start(connection_id: int) -> Any:
-    wanted = request.form.getlist("resources")
+    wanted, plan_first = request.form.getlist("resources"), request.form.get("plan") == "first"
     with transaction():
-        run = sync.start_run(connection_id, resources=wanted, trigger="person", actor=actor(), now=clock.now())
+        run = sync.start_run(
+            connection_id, resources=wanted, trigger="person", actor=actor(), now=clock.now(), plan_first=plan_first
+        )
         run_id = run.id
     return go("sync_runs.show", run_id=run_id)
 
@@ -62,7 +72,7 @@ def _filters() -> dict[str, str]:
 @blueprint.get("/runs/<int:run_id>")
 @requires("connections.manage")
 def show(run_id: int) -> Any:
-    plan = sync.plan(queries.resources_of(run_id))
+    plan = sync.plan(queries.resources_of(run_id), plan_first=queries.is_planned(run_id))
     run = queries.run(run_id, plan=plan, now=clock.now())
     number = max(1, request.args.get("page", 1, type=int))
     return page(
@@ -90,6 +100,7 @@ def refused(run_id: int) -> Any:
 
 @blueprint.post("/runs/<int:run_id>/cancel")
 @requires("connections.manage")
+@answers_on("sync_runs.show")
 def cancel(run_id: int) -> Any:
     with transaction():
         run = sync.cancel_run(run_id, actor=actor(), now=clock.now())
@@ -100,6 +111,7 @@ def cancel(run_id: int) -> Any:
 
 @blueprint.post("/runs/<int:run_id>/wake")
 @requires("connections.manage")
+@answers_on("sync_runs.show")
 def wake(run_id: int) -> Any:
     with transaction():
         sync.wake_run(run_id, now=clock.now())

@@ -15,7 +15,7 @@ from crm import clock
 from crm.db import transaction
 from crm.extensions import csrf
 from crm.security import public
-from crm.services.sync import inbox
+from crm.services.sync.inbox import inbox
 
 log = logging.getLogger(__name__)
 

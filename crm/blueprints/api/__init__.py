@@ -1,6 +1,7 @@
 """The API, version 1: contacts with their money, connections, sync state and log, and starting a sync.
 
-What it says and does about the engine (standing, log over everything, plans, conflicts) is `engine`.
+What it says and does about the engine is `engine` (standing, log over everything, plans, conflicts), `engine_outbox`
+and `engine_proofs`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from crm.extensions import csrf
 from crm.queries import api as queries
 from crm.security import public
 from crm.services import sync
+from crm.services.contact_merge_checks import refuse_merged
 
 blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
 csrf.exempt(blueprint)  # a key in a header cannot be sent by a foreign page
@@ -49,12 +51,13 @@ def list_contacts(query: schemas.ContactQuery) -> schemas.ContactPage:
 
 @operation(
     blueprint, "GET", "/contacts/<int:contact_id>", summary="One contact", scope="read",
-    answer=schemas.Contact, refusals=(404,),
+    answer=schemas.Contact, refusals=(404, 410),
 )  # fmt: skip
 def get_contact(contact_id: int) -> schemas.Contact:
     row = queries.contact(contact_id)
     if row is None:
         raise NotFound(f"There is no contact {contact_id}.")
+    refuse_merged(row.contact)
     return _contact(row)
 
 
@@ -108,7 +111,7 @@ def start_sync(connection_id: int, body: schemas.SyncRequest) -> schemas.Run:
     with transaction():
         run = sync.start_run(
             connection_id, resources=body.resources, trigger="api", actor=g.actor,
-            now=clock.now(),
+            now=clock.now(), plan_first=body.plan_first,
         )  # fmt: skip
     return _run(run)
 
@@ -189,4 +192,16 @@ def _money(facts: Any) -> schemas.Money | None:
     return schemas.Money(**{name: getattr(facts, name) for name in plain}, aging=aging, days_to_pay=days)
 
 
-from crm.blueprints.api import engine  # noqa: E402, F401 - it puts its operations on the blueprint
+from crm.blueprints.api import (  # noqa: E402 - they add operations
+    bills,  # noqa: F401
+    engine,  # noqa: F401
+    engine_outbox,  # noqa: F401
+    engine_proofs,  # noqa: F401
+    invoices,  # noqa: F401
+    jobs,  # noqa: F401
+    payments,  # noqa: F401
+    products,  # noqa: F401
+    quotes,  # noqa: F401
+    segments,  # noqa: F401
+    vendors,  # noqa: F401
+)

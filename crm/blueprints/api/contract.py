@@ -42,6 +42,8 @@ class Operation:
 
 OPERATIONS: list[Operation] = []
 LARGEST_ID = 2**31 - 1
+NO_NUL = r"^[^\x00]*$"
+"""What `crm.web` asks of every text in an address."""
 ID = {"type": "integer", "minimum": 0, "maximum": LARGEST_ID}
 
 
@@ -179,6 +181,8 @@ def _parameters(op: Operation) -> list[dict[str, Any]]:
         schema = op.query.model_json_schema()
         for name, shape in schema["properties"].items():
             text = shape.pop("description", "")
+            if shape.get("type") == "string" and not shape.keys() & {"pattern", "enum", "const", "format"}:
+                shape["pattern"] = NO_NUL
             parameters.append({"name": name, "in": "query", "required": False, "description": text, "schema": shape})
     return parameters
 
@@ -189,5 +193,6 @@ REASONS = {
     403: "The key's scope does not allow this.",
     404: "There is no such thing.",
     409: "It has changed meanwhile.",
+    410: "It was merged into another contact: merged_into is its id.",
     422: "The request must be changed.",
 }

@@ -19,8 +19,8 @@ from crm.queries import engine as standings
 from crm.queries import plans as plan_queries
 from crm.queries import sync_log
 from crm.services import conflicts
-from crm.services.sync import plans
-from crm.services.sync.plans import Choice
+from crm.services.sync.plans import plans
+from crm.services.sync.plans.plans import Choice
 
 
 @operation(

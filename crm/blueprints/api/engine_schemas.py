@@ -148,7 +148,7 @@ class PlanTotal(Shape):
     action: str
     meaning: str
     lines: int
-    amount: Amount | None = Field(description="Open balances that hang on them, in the company's currency.")
+    amount: Amount | None = Field(description="Open balances of the contacts among them, in the company's currency.")
 
 
 class PlanDetail(PlanRow):
@@ -244,5 +244,5 @@ class Decision(BaseModel):
 
 
 class Decided(Shape):
-    contact_id: int
+    contact_id: int | None = Field(description="Null where it was not about a contact.")
     text: str

@@ -19,7 +19,8 @@ Amount = Annotated[
 ]
 
 
-RESOURCES = ("customers", "invoices", "payments", "credit_memos", "estimates")
+RESOURCES = ("customers", "items", "invoices", "payments", "credit_memos", "estimates", "sales_receipts",
+             "refund_receipts", "vendors", "bills", "bill_payments")  # fmt: skip
 Resource = Annotated[str, WithJsonSchema({"type": "string", "enum": [*RESOURCES, *(name[:-1] for name in RESOURCES)]})]
 """Plural or singular; the service says so when it is neither."""
 
@@ -113,6 +114,29 @@ class Contact(Shape):
     version: int
 
 
+class UnmatchedCustomer(Shape):
+    """A customer of QuickBooks that no contact here stands for."""
+
+    name: str = Field(description="As QuickBooks calls it.")
+    state: Literal["match undecided", "no contact yet"] = Field(
+        description="`match undecided`: a person has to say whether it is a contact here; the question waits at the "
+        "match desk. `no contact yet`: no import has linked it to a contact or made one of it."
+    )
+    waits: str = Field(description="Of a `match undecided`: the customer the question is about (of a job, that of its "
+                       "root); else empty.")  # fmt: skip
+
+
+def unmatched_customer(found: Any) -> UnmatchedCustomer | None:
+    """Of a `queries.unmatched.Unmatched`; None stays None."""
+    return UnmatchedCustomer.model_validate(found) if found is not None else None
+
+
+Unmatched = Annotated[UnmatchedCustomer | None, Field(
+    description="Where `contact_id` is null and QuickBooks knows the customer: who that is, and why it is nobody's "
+    "here; else null.",
+)]  # fmt: skip
+
+
 class ContactPage(Shape):
     data: list[Contact]
     next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last.")
@@ -194,6 +218,9 @@ class SyncRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     resources: list[Resource] = Field(default_factory=list, description="What to read; left out or empty: everything.")
+    plan_first: bool = Field(
+        default=False, description="Touch no contact: make a plan of what would change, to be approved under plans."
+    )
 
 
 class Problem(BaseModel):
@@ -204,6 +231,8 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: dict[str, str] | None = None
+    merged_into: int | None = None
+    """Of a 410: the contact that stands for the one asked for."""
 
 
 class PageQuery(BaseModel):

@@ -12,20 +12,24 @@ from crm import clock
 from crm.blueprints.acting import actor
 from crm.blueprints.contacts import blueprint
 from crm.blueprints.contacts.lists import words_of
+from crm.blueprints.contacts.merging import to_merge
 from crm.db import transaction
 from crm.domain import contact_filters
 from crm.domain.contact_filters import Filters
 from crm.domain.errors import Invalid
 from crm.formats import plural
-from crm.queries import contacts
+from crm.queries import contacts, households
 from crm.security import requires
+from crm.services import automation
 from crm.services import contacts as service
 from crm.web import go
 
+NAMED = 10
+"""Of those that cannot be archived, how many are named."""
 #: Deed -> what was done, and the button that does it.
 DEEDS: dict[str, tuple[str, str]] = {
     "tag": ("tagged", "Tag"), "untag": ("untagged", "Untag"), "assign": ("assigned", "Assign"),
-    "archive": ("archived", "Archive"),
+    "archive": ("archived", "Archive"), "release": ("released for automation", "Release"),
 }  # fmt: skip
 
 
@@ -34,8 +38,10 @@ DEEDS: dict[str, tuple[str, str]] = {
 def bulk() -> Any:
     form, now = request.form, clock.now()
     filters, deed, owner = contact_filters.read(form), form.get("deed", ""), form.get("new_owner", "")
+    if deed == "merge":
+        return to_merge([] if "all" in form else _ticked())
     if deed not in DEEDS:
-        raise Invalid({"deed": "Choose what to do with the chosen contacts: tag, assign or archive."})
+        raise Invalid({"deed": "Choose what to do with the chosen contacts: tag, assign, merge or archive."})
     if deed == "assign" and owner != "none" and not owner.isdigit():
         raise Invalid({"new_owner": "Choose the new owner first; “Nobody” takes the owner away."})
     if "all" in form:
@@ -47,15 +53,31 @@ def bulk() -> Any:
             return _ask(filters, found)
         ids: Sequence[int] = contacts.page_ids(filters, now=now, limit=service.MAX_BULK)
     else:
-        ids = [int(text) for text in form.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 10]
+        ids = _ticked()
     if not ids:
         raise Invalid({"ids": "No contact is chosen. Tick the ones you mean in the list first."})
     with transaction():
+        stay = list(households.billing_others(ids).values()) if deed == "archive" else []
         changed = _do(deed, ids, form, now)
+    if stay:
+        flash(_staying(stay), "warning")
     done = "without an owner now" if deed == "assign" and owner == "none" else DEEDS[deed][0]
-    flash(f"{changed:,} of {len(ids):,} {done}; the others were so already." if changed < len(ids) else
-          f"{plural(changed, 'contact')} {done}.", "success")  # fmt: skip
+    meant = len(ids) - len(stay)
+    if meant:
+        flash(f"{changed:,} of {meant:,} {done}; the others were so already." if changed < meant else
+              f"{plural(changed, 'contact')} {done}.", "success")  # fmt: skip
     return go("contacts.index", **filters.query())
+
+
+def _staying(names: Sequence[str]) -> str:
+    """Why these were not archived."""
+    more = f" and {plural(len(names) - NAMED, 'other')}" if len(names) > NAMED else ""
+    return (f"Not archived, since others are billed to them: {', '.join(names[:NAMED])}{more}. Make another one the"
+            " bill-to of such a household first, or take the others out of it.")  # fmt: skip
+
+
+def _ticked() -> list[int]:
+    return [int(text) for text in request.form.getlist("ids") if text.isascii() and text.isdigit() and len(text) < 10]
 
 
 def _do(deed: str, ids: Sequence[int], form: Mapping[str, str], now: datetime) -> int:
@@ -67,6 +89,8 @@ def _do(deed: str, ids: Sequence[int], form: Mapping[str, str], now: datetime) -
         return service.untag(ids, tag, actor=actor(), now=now)
     if deed == "assign":
         return service.assign(ids, None if owner == "none" else int(owner), actor=actor(), now=now)
+    if deed == "release":
+        return automation.release(ids, actor=actor(), now=now)
     return service.archive_many(ids, actor=actor(), now=now)
 
 

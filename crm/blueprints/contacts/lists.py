@@ -16,7 +16,7 @@ from crm.domain.contact_files import EXPORT, export_row
 from crm.domain.contact_filters import BALANCES, SINCE, Filters
 from crm.domain.contacts import LINK_STATES, TYPES
 from crm.exports import csv_response
-from crm.queries import contact_page, contacts, sync_badges
+from crm.queries import contact_page, contacts, segments, sync_badges
 from crm.security import may, requires
 from crm.services import contact_views
 from crm.services import contacts as service
@@ -97,6 +97,7 @@ def _choices() -> dict[str, Any]:
         "type": list(TYPES.items()),
         "link": list(LINK_STATES.items()),
         "balance": list(BALANCES.items()),
+        "segment": segments.choices(),
         "since": [(key, SINCE_WORDS[key]) for key in SINCE],
     }
 
@@ -115,6 +116,15 @@ def _applied(filters: Filters, choices: dict[str, Any]) -> list[tuple[str, Filte
     if filters.balance:
         words = BALANCES.get(filters.balance) or f"Balance over {filters.balance}"
         out.append((words, filters.without("balance")))
+    if filters.held or filters.made_by:
+        which = f" since {filters.made_by.replace('-', ' import ')}" if filters.made_by else ""
+        out.append((f"Held from automation{which}", filters.without("held", "made_by")))
+    if filters.segment:
+        found = segments.one(int(filters.segment))
+        out.append((f"Segment: {found.name if found else 'one that is gone'}", filters.without("segment")))
+    if filters.rfm:
+        recency, _, frequency = filters.rfm.partition("-")
+        out.append((f"RFM: recency {recency}, frequency {frequency}", filters.without("rfm")))
     if filters.archived:
         out.append(("Archived", filters.without("archived")))
     return out

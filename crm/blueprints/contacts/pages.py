@@ -9,12 +9,25 @@ from flask import abort, current_app, flash, render_template, request
 from crm import clock
 from crm.blueprints.acting import actor
 from crm.blueprints.contacts import blueprint
+from crm.blueprints.refusing import answers_on
 from crm.db import transaction
 from crm.domain import contact_filters
 from crm.domain.errors import Invalid, NotFound
-from crm.queries import contact_page, sync_badges
+from crm.queries import (
+    automation,
+    contact_consents,
+    contact_merges,
+    contact_page,
+    households,
+    quotes,
+    segments,
+    sync_badges,
+)
 from crm.security import requires
 from crm.services import contacts as service
+from crm.services import quote_drafts
+from crm.services.contact_consents import CHANNELS
+from crm.services.contact_merge_checks import refuse_merged
 from crm.web import go, is_fragment
 
 MISSING = "There is no such contact. The link may be old or not complete."
@@ -78,6 +91,7 @@ def sync_badge(contact_id: int) -> Any:
 
 @blueprint.post("/<int:contact_id>/archive")
 @requires("contacts.write")
+@answers_on("contacts.show")
 def archive(contact_id: int) -> Any:
     with transaction():
         contact = service.archive(contact_id, actor=actor(), now=clock.now())
@@ -111,13 +125,16 @@ def view_of(contact_id: int) -> contact_page.ContactView:
     found = contact_page.show(contact_id)
     if found is None:
         raise NotFound(MISSING)
+    refuse_merged(found.contact)
     return found
 
 
 def contact_of(contact_id: int) -> Any:
+    """Raises NotFound, and Merged where the contact went into another one; so does `view_of`."""
     found = contact_page.contact(contact_id)
     if found is None:
         raise NotFound(MISSING)
+    refuse_merged(found)
     return found
 
 
@@ -137,8 +154,16 @@ def page_of(
         "view": view,
         "notes": contact_page.notes(contact_id, page=notes_page),
         "entries": contact_page.timeline(contact_id, page=timeline_page),
+        "quotes": quotes.of_contact(contact_id, today=quote_drafts.today(clock.now())),
         "contact_id": contact_id,
         "has_matches": "matches.index" in current_app.view_functions,
+        "newest_merge": contact_merges.newest_live(contact_id),
+        "house": households.of_contact(contact_id),
+        "hold": automation.hold_on(contact_id),
+        "segments_in": segments.of_contact(contact_id),
+        "segment_moves": segments.moves_of_contact(contact_id, 5),
+        "consents": contact_consents.of_contact(contact_id),
+        "channels": CHANNELS,
         **_documents(view, tab, document_page),
         **more,
     }

@@ -143,6 +143,7 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     const target = event.detail.elt ?? event.target;
     all("[data-toast]").forEach(tend);
+    all("form[data-guard=changed]").forEach((form) => dirty.add(form));
     recount();
     if (target.id === "palette-results") { choose(options()[0]); return; }
     const goal = target.matches?.("[data-focus]") ? target : one?.("[data-focus]", target);
@@ -154,20 +155,17 @@
   // Keys. Single letters are silent while typing and inside dialogs.
   let went = 0;
   const current = () => document.activeElement.closest("[data-card]") ?? document.activeElement;
-  const keyed = (key) => current().matches("[data-card]") && one(`[data-key="${CSS.escape(key)}"]`, current());
+  const card = () => all("[data-card]").length === 1 ? one("[data-card]") : current().closest("[data-card]");
+  const keyed = (key) => card() && one(`[data-key="${CSS.escape(key)}"]`, card());
   const step = (by) => {
     const links = all("main tbody .person-name[href], main [data-row-link], main [data-card]");
     links[Math.min(Math.max(links.indexOf(current()) + by, 0), links.length - 1)]?.focus();
   };
-  // Cards that wait for a decision: when one is answered, it or the one in its place gets the focus.
-  let place = -1;
-  document.addEventListener("htmx:beforeRequest", (event) => { place = all("[data-card]").indexOf(event.detail.elt.closest("[data-card]")); });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (place < 0 || !event.detail.successful) return;
-    const cards = all("[data-card]");
-    if (cards.length) cards[Math.min(place, cards.length - 1)].focus(); else location.reload();
-    place = -1;
-  });
+  // A board's card that is dropped on another column sends its own form with it.
+  let dragged = null;
+  on("dragstart", "[data-drag]", (card) => { dragged = one("select", card); });
+  on("dragover", "[data-stage]", (column, event) => { if (dragged) event.preventDefault(); });
+  on("drop", "[data-stage]", (column) => { dragged.value = column.dataset.stage; if (dragged.value) dragged.form.requestSubmit(); else { dragged.selectedIndex = 0; say("It cannot be moved there"); } });
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(); return; }
     if (event.key === "Escape") { closeMenus(); if (typing(event.target) && !event.target.closest("dialog")) event.target.blur(); return; }
