@@ -26,7 +26,7 @@ even where the port is closed."""
 _quiet_until = 0.0
 
 
-def ring(task: str, *ids: int, after: float = 0) -> None:
+def ring(task: str, *ids: int | str, after: float = 0) -> None:
     """Wake the named task ("crm.tasks.sync.run") for these rows once the open transaction is stored.
 
     `after` seconds later, and a trifle more: what is due then must not be found a moment too early.
@@ -39,7 +39,7 @@ def ring_soon(task: str) -> None:
     after_commit(lambda: _soon.ask(task))
 
 
-def _send(task: str, ids: tuple[int, ...], countdown: float = 0) -> None:
+def _send(task: str, ids: tuple[int | str, ...], countdown: float = 0) -> None:
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return

@@ -46,10 +46,11 @@ def init_celery(app: Flask, settings: Settings) -> None:
         beat_schedule_filename=str(settings.instance_dir / "beat-schedule"),
         imports=("crm.tasks",),
     )
-    from crm.tasks.schedule import SCHEDULE
+    from crm.tasks.schedule import SCHEDULE, rung
 
-    celery_app.conf.beat_schedule = SCHEDULE
+    celery_app.conf.beat_schedule = rung()
     app.extensions["celery"] = celery_app
+    app.extensions["schedule"] = SCHEDULE
 
 
 def _transport(settings: Settings) -> dict[str, Any]:

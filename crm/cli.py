@@ -168,8 +168,32 @@ def import_contacts(file: str, owner: str, duplicates: str) -> None:
         click.echo(f"  line {row.number}: {row.error}", err=True)
 
 
+@contact_group.command("duplicates")
+@click.option("--wait", is_flag=True, help="Do the work here and come back when it is done; no worker is needed.")
+@plainly
+def find_duplicates(wait: bool) -> None:
+    """Look through all contacts and customers for pairs that may be one. Nothing is merged."""
+    from crm.services import duplicates
+
+    with transaction():
+        run_id = duplicates.start(actor=COMMAND, now=clock.now()).id
+    if not wait:
+        click.echo(f"Search {run_id} waits for a worker. Use --wait to do it here.")
+        return
+    while (run := duplicates.standing(run_id)).finished_at is None:
+        duplicates.advance(run_id, clock=clock.now)
+        if duplicates.standing(run_id).finished_at is None:
+            time.sleep(1)
+    if run.state != "done":
+        raise click.ClickException(f"Search {run_id} was not finished ({run.state}). {run.error}")
+    found = f"{run.counts.get('same', 0)} certain, {run.counts.get('doubtful', 0)} doubtful"
+    click.echo(f"Search {run_id} is done: {run.done} records looked at; pairs that may be one: {found}.")
+
+
 def init_cli(app: Flask) -> None:
-    for group in (keys, users, api_key_group, sync_group, contact_group):
+    from crm.insight_cli import insight_group
+
+    for group in (keys, users, api_key_group, sync_group, contact_group, insight_group):
         app.cli.add_command(group)
 
 

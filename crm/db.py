@@ -25,6 +25,7 @@ from sqlalchemy import (
     Engine,
     MetaData,
     Numeric,
+    String,
     Table,
     Text,
     UpdateBase,
@@ -112,6 +113,23 @@ class Money(TypeDecorator[Decimal]):
         amount = Decimal(value)
         cents = amount.quantize(Decimal("0.01"))
         return cents if cents == amount else amount
+
+
+class Exact(TypeDecorator[Decimal]):
+    """A decimal with as many places as it was given: quantities, unit prices, percents. Not for sums or sorting."""
+
+    impl = String(40)
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, float):
+            raise TypeError("an exact number is a Decimal, never a float")
+        return format(Decimal(value), "f")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
 
 
 class EncryptedText(TypeDecorator[str]):

@@ -46,6 +46,17 @@ def number(value: Decimal | float | None, decimals: int | None = None) -> str:
     return format_decimal(value, format=pattern, locale=LOCALE)
 
 
+def short_number(value: Decimal | int | None) -> str:
+    """What has little room, with three digits at most: `1234567` -> `1.2M`, `48210` -> `48K`."""
+    if value is None:
+        return DASH
+    size = abs(Decimal(value))
+    for limit, unit in ((Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"), (Decimal(1000), "K")):
+        if size >= limit * Decimal("0.9995"):
+            return number(Decimal(value) / limit, 1 if size < limit * 10 else 0) + unit
+    return number(Decimal(value), 0)
+
+
 def percent(value: Decimal | float | None, decimals: int = 0) -> str:
     """A share of one as a percentage: `0.42` -> `42%`."""
     return DASH if value is None else number(value * 100, decimals) + "%"
@@ -225,6 +236,7 @@ FILTERS = {
     "money": money,
     "number": number,
     "percent": percent,
+    "short_number": short_number,
     "date": date,
     "datetime_local": datetime_local,
     "ago": ago,

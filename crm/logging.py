@@ -10,9 +10,12 @@ SECRETS = re.compile(
     r"(?i)(bearer\s+|basic\s+|(?:access_token|refresh_token|client_secret|password|code_verifier|code|state|token)"
     r"[\"']?\s*[=:]\s*[\"']?)([A-Za-z0-9._~+/=-]{6,})"
 )
+# A customer's address is a credential as well: of its path only the beginning is told.
+PUBLIC_PATHS = re.compile(r"(/q/)[^/\s?\"']+")
 
 
 def masked(text: str) -> str:
+    text = PUBLIC_PATHS.sub(r"\1***", text)
     return SECRETS.sub(lambda found: found.group(1) + "***", text)
 
 

@@ -14,27 +14,29 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, make_response, render_template, request, url_for
+from flask import Flask, Response, g, make_response, render_template, request, url_for
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from crm import formats
-from crm.domain.errors import Changed, Forbidden, Invalid, NotFound, Refused, TooMany
-from crm.navigation import navigation, sync_tabs
+from crm.domain.errors import Changed, Forbidden, Invalid, Merged, NotFound, Refused, TooMany
+from crm.navigation import insight_tabs, navigation, sync_tabs
 from crm.security import ROLES, may
 
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).with_name("static")
 
-STATUS: dict[type[Refused], int] = {Invalid: 422, NotFound: 404, Forbidden: 403, Changed: 409, TooMany: 429}
+STATUS: dict[type[Refused], int] = {
+    Invalid: 422, NotFound: 404, Forbidden: 403, Changed: 409, Merged: 410, TooMany: 429,
+}  # fmt: skip
 
 
 def is_fragment() -> bool:
-    """Whether htmx asks for a piece of the page (a restored history entry or a boosted link wants all of it)."""
+    """Whether htmx asks for a piece of the page (a restored history entry, a boosted link and a refusal want all)."""
     asked = request.headers.get("HX-Request") == "true"
-    whole = "HX-History-Restore-Request" in request.headers or "HX-Boosted" in request.headers
+    whole = "HX-History-Restore-Request" in request.headers or "HX-Boosted" in request.headers or "refusal" in g
     return asked and not whole
 
 
@@ -82,6 +84,7 @@ def init_web(app: Flask) -> None:
         return {
             "nav_items": navigation() if signed_in else [],
             "sync_tabs": sync_tabs,
+            "insight_tabs": insight_tabs,
             "may": lambda permission: may(current_user, permission),
             "role_name": ROLES.get(current_user.role, "") if signed_in else "",
             "theme": request.cookies.get("theme", ""),
@@ -147,6 +150,8 @@ def _answer(status: int, title: str, text: str, **more: Any) -> Response:
 def _refused(error: Refused) -> Response:
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
     more: dict[str, Any] = {"errors": error.fields} if isinstance(error, Invalid) else {}
+    if isinstance(error, Merged):
+        more["merged_into"] = error.into
     response = _answer(status, TITLES.get(status, "Not possible"), str(error), **more)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -184,6 +189,7 @@ TITLES = {
     404: "Not found",
     405: "Not possible here",
     409: "Changed meanwhile",
+    410: "Merged into another contact",
     413: "Too large",
     422: "Please check the form",
     429: "Too many tries",

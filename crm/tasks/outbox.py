@@ -16,12 +16,13 @@ def send(connection_id: int) -> None:
 
 @shared_task(name="crm.tasks.outbox.tend")
 def tend() -> None:
+    """Twice is harmless: it only rings, and entries are claimed by compare-and-set."""
     with transaction():
         sync.tend_outbox(now=clock.now())
 
 
 @shared_task(name="crm.tasks.outbox.tell")
 def tell() -> None:
-    """Admins hear of what has been parked for over an hour."""
+    """Twice is harmless: one notice stands open for the topic and gets the same words again."""
     with transaction():
         sync.tell_parked(now=clock.now())
