@@ -9,9 +9,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from flask import Flask
@@ -31,6 +33,21 @@ __all__ = ["quickbooks", "refreshes", "sandbox"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
+UNHURRIED: dict[str, Any] = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+"""How long an example takes is the machine's affair, not the code's."""
+hypothesis.settings.register_profile("same", **UNHURRIED, derandomize=True)
+hypothesis.settings.register_profile("searching", **UNHURRIED)
+hypothesis.settings.load_profile("same")  # what fails is the change's doing; `--hypothesis-profile searching` looks on
+
+LONGEST_FIRST = ("tests/house/test_bench.py", "tests/flows/", "tests/e2e/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process is alone at the end (`--no-loadscope-reorder`)."""
+    rank = {start: number for number, start in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: next((rank[start] for start in rank if item.nodeid.startswith(start)), len(rank)))
+
+
 @event.listens_for(Engine, "connect")
 def _no_order_by_accident(connection: Any, _record: Any) -> None:
     """SQLite then gives rows without ORDER BY backwards, so that nothing rests on an order nobody asked for:
@@ -48,7 +65,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dic
         "TOKEN_ENCRYPTION_KEYS": encryption.new_key(),
         "INSTANCE_DIR": str(tmp_path_factory.mktemp("instance")),
         "DATABASE_URL": fresh_database(os.environ.get("TEST_DATABASE_URL", ""), worker_id),
-        "REDIS_URL": os.environ.get("TEST_REDIS_URL", ""),
+        "REDIS_URL": own_redis(os.environ.get("TEST_REDIS_URL", "")),
         "APP_URL": "http://localhost",
         "QUICKBOOKS_CLIENT_ID": "sandbox-client",
         "QUICKBOOKS_CLIENT_SECRET": "sandbox-secret",
@@ -57,6 +74,16 @@ def environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dic
         "ARGON2_ROUNDS": "1",
         "LOG_LEVEL": "WARNING",
     }
+
+
+def own_redis(url: str, *, beside: int = 0) -> str:
+    """A database of this worker's own on the given server, the `beside`-th after it; empty stays empty. What one test
+    empties or queues never reaches another that runs at the same moment."""
+    if not url:
+        return ""
+    base, _, number = url.rpartition("/")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw") or "0"
+    return f"{base}/{(int(number) + 1 + int(worker) + beside) % 16}"
 
 
 def fresh_database(server_url: str, worker_id: str) -> str:
@@ -71,6 +98,7 @@ def fresh_database(server_url: str, worker_id: str) -> str:
     with engine.connect() as connection:
         connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
         connection.execute(text(f'CREATE DATABASE "{name}"'))
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))  # no test outlives the server
     engine.dispose()
     return f"{base}/{name}"
 
@@ -103,8 +131,19 @@ def app(_app: Flask) -> Iterator[Flask]:
         yield _app
         db.session.remove()
         with db.engine.begin() as connection:
-            for table in reversed(db.metadata.sorted_tables):
-                connection.execute(table.delete())
+            for statement in emptying():
+                connection.exec_driver_sql(statement)
+
+
+@cache
+def emptying() -> tuple[str, ...]:
+    """All tables, in one message where the database takes one. The queue that triggers fill comes last. Connections
+    are numbered from 1 again on both databases, so that `tests.images` can put back what refers to them."""
+    names = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "contact_changes"]
+    deeds = tuple(f"DELETE FROM {name}" for name in (*names, "contact_changes"))  # noqa: S608
+    if db.engine.dialect.name == "sqlite":
+        return deeds
+    return ("; ".join((*deeds, "SELECT setval('connections_id_seq', 1, false)")),)
 
 
 @pytest.fixture(autouse=True)

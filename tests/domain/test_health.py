@@ -18,7 +18,7 @@ CASES = [
     ({"waiting": 2, "oldest_waiting": AGES["young"]}, "green", "In step", "2 are just going through"),
     ({"silent_since": AGES["late"]}, "green", "In step", "Every change"),
     ({"proof": "failed"}, "green", "In step", "Every change"),
-    ({"read_only": True}, "green", "In step", "Every change"),
+    ({"read_only": True}, "green", "In step", "nothing is written there until an admin approves the first plan."),
     ({"run_live": True}, "amber", "Catching up", "An import"),
     ({"waiting": 1, "oldest_waiting": AGES["old"]}, "amber", "Catching up", "1 change is on the way to QuickBooks."),
     ({"incoming": 3, "oldest_incoming": AGES["old"]}, "amber", "Catching up", "3 changes from QuickBooks"),

@@ -245,3 +245,14 @@ def test_spellings_of_one_name_share_a_key(one, other):
 def test_strangers_share_no_key():
     stranger = Identity("2", "Carl Jones", phones=read_phones("6505550000"))
     assert not identity_keys(full_identity()) & identity_keys(stranger)
+
+
+@pytest.mark.parametrize("other", [
+    read_address("12 Oak Street", city="Springfield"), read_address("12 Oak St", postal="12345"),
+    read_address("12 Oak St", city="Sprngfield", postal="12345"),
+])  # fmt: skip
+def test_an_address_without_postal_code_or_town_meets_one_that_has_both(other):
+    whole = Identity("1", "", address=read_address("12 Oak St", city="Springfield", postal="12345"))
+    assert identity_keys(whole) & identity_keys(Identity("2", "", address=other))
+    elsewhere = read_address("12 Oak St", city="Portland", postal="97201")
+    assert not identity_keys(whole) & identity_keys(Identity("2", "", address=elsewhere))

@@ -134,6 +134,58 @@ def test_a_name_alone_is_left_to_a_person_and_a_common_name_alone_is_nothing():
     assert decision(theirs, ours, frequency=often).outcome is Outcome.APART
 
 
+def test_a_rare_name_is_worth_a_look_even_if_phone_and_email_differ():
+    theirs = record("t", "Zoltan Abernathy", LINE, "zoltan@old.com")
+    ours = record("o", "Zoltan Abernathy", OTHER_LINE, "abernathy@new.com")
+    assert decision(theirs, ours).rule == "name_only"
+    six = dict.fromkeys(identity_keys(theirs), 6)
+    assert decision(theirs, ours, frequency=six).outcome is Outcome.APART
+    assert decision(record("t", "Zoltan Abernathy"), ours, frequency=six).rule == "name_only"  # nothing contradicts
+
+
+def test_a_name_with_a_slip_is_worth_a_look_only_if_hardly_anybody_has_it():
+    theirs, ours = record("t", "Kyle Beretton"), record("o", "Kyle Berettton", LINE)
+    slipped = record("o", "Kile Berettton", LINE)
+    assert decision(theirs, ours).outcome is Outcome.DOUBTFUL
+    assert decision(theirs, slipped).outcome is Outcome.DOUBTFUL
+    six = dict.fromkeys(identity_keys(theirs), 6)
+    assert decision(theirs, slipped, frequency=six).outcome is Outcome.APART
+
+
+def test_a_name_common_by_one_half_of_a_couple_only_is_not_common():
+    theirs, ours = record("t", "Bob & Lauren Brown"), record("o", "Robert & Lauren Brown", OTHER_LINE)
+    frequency = dict.fromkeys(identity_keys(theirs), 2) | {"n:brwn rbrt": 9}
+    assert "common" not in " ".join(texts(decision(theirs, ours, frequency=frequency)))
+
+
+def test_a_relative_in_the_same_house_is_left_to_a_person_and_one_elsewhere_is_another():
+    theirs = record("t", "Halan Malshaw", LINE, address=OAK)
+    assert decision(theirs, record("o", "Andrew Malshaw", OTHER_LINE, address=OAK_AGAIN)).rule == "relative"
+    assert decision(theirs, record("o", "Andrew Malshaw", OTHER_LINE, address=ELM)).outcome is Outcome.APART
+
+
+def test_a_company_and_its_owner_at_one_address_are_left_to_a_person():
+    theirs = record("t", "Farendberg Fitness", address=OAK, company_name="Farendberg Fitness")
+    ours = record("o", "Thomas Farendberg", address=OAK_AGAIN, given_name="Thomas", family_name="Farendberg",
+                  company_name="Farendberg Fitness")  # fmt: skip
+    assert decision(theirs, ours).rule == "company_and_address"
+
+
+def test_a_second_number_in_common_counts_for_the_right_one_of_two_namesakes_on_a_line():
+    theirs = record("t", "Jeff Doremini", f"{LINE}, {OTHER_LINE}", address=OAK)
+    father = record("father", "Jeff Doremini", f"{LINE}, {OTHER_LINE}")
+    son = record("son", "Jeff Doremini", LINE, address=OAK_AGAIN)
+    found = decision(theirs, father, son)
+    assert (found.outcome, found.rule) == (Outcome.DOUBTFUL, "two_fit")
+    assert "a second number is the same" in [e.text for c in found.candidates for e in c.evidence]
+
+
+def test_the_namesake_with_a_suffix_is_a_rival_of_the_one_without():
+    theirs = record("t", "Rebecca Weaver", LINE)
+    found = decision(theirs, record("o", "Rebecca Weaver", LINE), record("j", "Rebecca Weaver II", LINE))
+    assert (found.outcome, found.rule) == (Outcome.DOUBTFUL, "two_fit")
+
+
 def test_a_unique_company_name_links_where_nothing_speaks_against_it():
     theirs = record("t", "Weiskopf Consulting LLC")
     assert decision(theirs, record("o", "Weiskopf Consulting", LINE)).outcome is Outcome.SAME
@@ -156,6 +208,11 @@ def test_a_phone_without_area_code_helps_the_name_but_does_not_link_strangers():
     assert decision(record("t", "Zoltan Abernathy", "555-1234"), record("o", "Zoltan Abernathy", LINE)
                     ).outcome is Outcome.SAME
     assert decision(record("t", "Carl Jones", "555-1234"), record("o", "Mary Lee", LINE)).outcome is Outcome.APART
+
+
+def test_a_phone_without_area_code_is_seen_beside_another_number():
+    theirs = record("t", "Alexander Abernathy", "555-1234, 415-555-9999")
+    assert decision(theirs, record("o", "Alexander Abernathy", LINE)).outcome is Outcome.SAME
 
 
 def test_the_reused_number_of_somebody_else_is_at_most_doubtful():
@@ -293,3 +350,11 @@ def test_contradicting_names_are_always_shown_as_evidence():
     for one, other in (("Cool Cars", "Cool Kars"), ("Carl Jones", "Mary Lee"), ("Acme LLC", "Zenith LLC")):
         found = decision(record("t", one, LINE), record("o", other, LINE))
         assert {e.reason for e in found.evidence} & {"name_differs", "company_differs"}, (one, other)
+
+
+def test_a_name_that_may_be_a_companys_is_not_said_to_have_a_family_name():
+    found = decision(record("t", "Kettle Crossley", LINE), record("o", "Amy Crossley", LINE))
+    assert "one word of the names agrees; one of them may be a company" in texts(found)
+    assert not any("family name" in text for text in texts(found))
+    found = decision(record("t", "Bob Crossley", LINE), record("o", "Amy Crossley", LINE))
+    assert "family name agrees, the person may be another" in texts(found)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import fields as fields_of
 from pathlib import Path
 
 import pytest
 
-from crm.domain import policies
+from crm.domain import item_fields, policies, sales_fields
 from crm.domain.errors import Invalid
+from crm.domain.records import DocumentRecord, ItemRecord
 from crm.domain.shared_fields import LINE_FIELDS, TEXTS
 
 DOCS = Path(__file__).parents[2] / "docs" / "sync.md"
 
 
 def test_the_documentation_shows_the_table_of_the_code() -> None:
-    assert policies.markdown("customer") in DOCS.read_text()
+    said = DOCS.read_text()
+    for kind in ("customer", "item", "estimate", "invoice", "vendor", "bill"):
+        assert policies.markdown(kind) in said
 
 
 def test_every_field_has_known_words() -> None:
@@ -26,6 +30,12 @@ def test_every_field_has_known_words() -> None:
 def test_what_is_shared_is_what_can_be_compared() -> None:
     assert set(policies.defaults("customer")) == {*TEXTS, "address", *LINE_FIELDS}
     assert set(policies.defaults("customer").values()) == {"newest"}
+    records = {"item": ItemRecord, "estimate": DocumentRecord, "invoice": DocumentRecord}
+    for kind, shape in records.items():
+        assert set(policies.defaults(kind)) <= {field.name for field in fields_of(shape)}
+    assert {*item_fields.TITLES} == {*policies.defaults("item")}
+    for kind in ("estimate", "invoice"):
+        assert set(policies.defaults(kind)) == {*sales_fields.OF_KIND[kind]}
 
 
 def test_overrides_lie_over_the_defaults_and_nonsense_is_passed_over() -> None:

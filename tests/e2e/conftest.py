@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import fresh_database
+from tests.conftest import fresh_database, own_redis
 from tests.e2e.browsing import PATIENCE, Complaints, launched
 from tools.stack import Stack, running
 
@@ -45,19 +45,11 @@ def stack(browser: Any, tmp_path_factory: pytest.TempPathFactory, worker_id: str
     """Everything started, contacts loaded, no company connected. Asks for the browser first: without one, no start."""
     settings = {
         "DATABASE_URL": fresh_database(os.environ.get("TEST_DATABASE_URL", ""), f"e2e_{worker_id}"),
-        "REDIS_URL": _own_redis(os.environ.get("TEST_REDIS_URL", ""), worker_id),
+        "REDIS_URL": own_redis(os.environ.get("TEST_REDIS_URL", ""), beside=8),
     }
     home = tmp_path_factory.mktemp("installation")
     with running(home, people=(*PEOPLE.values(), *OWNERS), password=PASSWORD, size=SIZE, settings=settings) as started:
         yield started
-
-
-def _own_redis(url: str, worker_id: str) -> str:
-    """A database of this worker's own on the given server: a queue shared with others would lend them our bells."""
-    if not url:
-        return ""
-    base, _, number = url.rpartition("/")
-    return f"{base}/{(int(number) + 1 + int(worker_id.removeprefix('gw') if worker_id != 'master' else 0)) % 16}"
 
 
 @pytest.fixture(scope="session")

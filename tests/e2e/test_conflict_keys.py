@@ -88,6 +88,7 @@ def test_on_a_small_desk_no_button_touches_its_card_and_no_choice_is_cut(
     rooms = tab.evaluate(INSIDE)
     assert len(rooms) == 2 and min(rooms) >= 0
     tab.goto("/sync/settings")
+    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert tab.locator("td > select.input").count() > 10 and tab.evaluate(CUT) == 0
     for width in (1280, 360):
         tab.set_viewport_size({"width": width, "height": 800})

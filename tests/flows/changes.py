@@ -14,7 +14,7 @@ from sqlalchemy import select
 from crm import clock
 from crm.db import db
 from crm.models import Connection, Document, InboxEvent, MoneyFacts
-from crm.services.sync import inbox, intake
+from crm.services.sync.inbox import inbox, intake
 from sandbox import Served, merging
 from sandbox.times import utc_now
 from sandbox.webhooks import MOST, Notice, cloudevents, legacy, sign

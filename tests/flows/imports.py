@@ -15,10 +15,14 @@ from crm import clock
 from crm.db import db, transaction
 from crm.domain.contacts import read_lines, search_text, sort_name
 from crm.models import Contact, ContactPoint, SyncRun
+from crm.providers.accounting.base import Spec
 from crm.services import identity_keys, sync
 from crm.services.audit import SYSTEM
 from sandbox import Served
 from sandbox.seed import Label, contacts
+
+WITHOUT_LISTS = Spec("scripted", "Scripted books", kinds=("customer", "invoice"), page_size=1000)
+"""Of books made up by a test: they hold no lists."""
 
 
 def start(connection_id: int, resources: list[str] | None = None) -> int:

@@ -68,8 +68,8 @@ def linked_contact(connection_id: int, *where: Any) -> tuple[int, str]:
     query = (
         select(Link.local_id, Link.remote_id)
         .join(Customer, (Customer.connection_id == Link.connection_id) & (Customer.remote_id == Link.remote_id))
-        .join(Contact, Contact.id == Link.local_id)
-        .where(Link.connection_id == connection_id, Customer.active, *where)
+        .join(Contact, (Link.kind == "customer") & (Contact.id == Link.local_id))
+        .where(Link.connection_id == connection_id, Link.kind == "customer", Customer.active, *where)
         .order_by(Link.id)
     )
     row = db.session.execute(query).first()

@@ -24,6 +24,7 @@ from crm.models import (
     Customer,
     Delivery,
     Document,
+    Duplicate,
     Link,
     Match,
     OutboxEntry,
@@ -31,13 +32,16 @@ from crm.models import (
     SyncRun,
     TimelineEntry,
 )  # fmt: skip
-from crm.services import connections
+from crm.services import connections, contact_merges, duplicates, matches
 from crm.services.audit import SYSTEM
-from crm.services.sync import inbox, intake, merges, replaying, settings
+from crm.services.sync import settings
+from crm.services.sync.inbox import inbox, intake, replaying
+from crm.services.sync.mirror import merges
 from sandbox import Served, serving
 from tests.flows.changes import Company, document, events, facts
 from tests.flows.imports import opened, run_import
 from tests.flows.test_import_gone import check_books
+from tests.images import after_import
 from tests.quickbooks import connect, quickbooks  # noqa: F401
 
 
@@ -51,7 +55,7 @@ def sandbox() -> Iterator[Served]:
 @pytest.fixture
 def connection(quickbooks: Served) -> Connection:  # noqa: F811
     row = connect(quickbooks, country="US", currency="USD")
-    run_import(row.id)
+    after_import(row.id, quickbooks)
     return row
 
 
@@ -116,7 +120,7 @@ def test_what_did_not_change_is_said_so_and_our_own_write_is_known_by_its_conten
     company.change(customer.remote_id, Notes="ours")
     assert [row.outcome for row in company.told()][1:] == ["unchanged", "unchanged"]
     with transaction() as session:
-        link = session.scalars(select(Link).where(Link.remote_id == customer.remote_id)).one()
+        link = session.scalars(select(Link).where(Link.kind == "customer", Link.remote_id == customer.remote_id)).one()
         link.written_hash = session.get_one(Customer, customer.id, populate_existing=True).content_hash
     with transaction():
         replaying.read_again(company.connection.id, "customer", customer.remote_id, actor=SYSTEM, now=clock.now())
@@ -217,7 +221,7 @@ def test_deactivated_and_active_again_without_a_trace_of_the_suffix(company: Com
     company.change(customer.remote_id, Active=False)
     company.told()
     contact = db.session.get_one(Contact, customer.contact_id)
-    link = db.session.scalars(select(Link).where(Link.remote_id == customer.remote_id)).one()
+    link = db.session.scalars(select(Link).where(Link.kind == "customer", Link.remote_id == customer.remote_id)).one()
     assert (contact.display_name, contact.link_state, link.state) == (name, "inactive", "inactive")
     company.change(customer.remote_id, Active=True, DisplayName=name)
     company.told()
@@ -286,7 +290,7 @@ def test_a_merge_moves_the_link_and_the_documents_and_can_be_undone(company: Com
     company.merge(survivor["Id"], loser.remote_id)
     event = company.told()[-1]
     assert (event.verb, event.outcome, event.contact_id) == ("merged", "merged", loser.contact_id)
-    link = db.session.scalars(select(Link).where(Link.local_id == loser.contact_id)).one()
+    link = db.session.scalars(select(Link).where(Link.kind == "customer", Link.local_id == loser.contact_id)).one()
     assert (link.remote_id, link.merged_from, link.state) == (survivor["Id"], loser.remote_id, "linked")
     row = document("invoice", invoice["Id"])
     assert (row.customer_remote_id, row.contact_id) == (survivor["Id"], loser.contact_id)
@@ -307,16 +311,102 @@ def test_a_merge_moves_the_link_and_the_documents_and_can_be_undone(company: Com
     assert other.match_state == "linked" and other.contact_id != loser.contact_id
 
 
+def test_customers_known_as_one_are_a_merged_pair_once_they_are_merged_in_the_books(company: Company) -> None:
+    survivor, loser, third = linked(0), linked(1), linked(2)
+    with transaction() as session:
+        for one, other, state in ((survivor, loser, "known"), (loser, third, "proposed")):
+            first, second = sorted((one.id, other.id))
+            session.add(Duplicate(sort="customer", connection_id=company.connection.id, one_id=first, other_id=second,
+                                  state=state, decided_by="Kim Berg", found_at=clock.now()))  # fmt: skip
+    company.merge(survivor.remote_id, loser.remote_id)
+    company.told()
+    pairs = db.session.scalars(select(Duplicate).where(Duplicate.sort == "customer")).all()
+    with_loser = [pair for pair in pairs if loser.id in (pair.one_id, pair.other_id)]
+    assert [(pair.state, pair.decided_by) for pair in with_loser] == [("merged", "merged in QuickBooks")]
+
+
+@pytest.mark.parametrize("said_of", ["customers", "contact"])
+def test_who_is_kept_apart_stays_so_when_the_books_make_them_one_until_a_person_lifts_it(
+    company: Company, said_of: str
+) -> None:
+    loser = linked()
+    contact_id, now = loser.contact_id or 0, clock.now()
+    survivor_id = company.api.customer("Survivor Inc")["Id"]
+    company.told()
+    survivor = db.session.scalars(select(Customer).where(Customer.remote_id == survivor_id)).one()
+    made = survivor.contact_id or 0
+    with transaction() as session:  # nobody's, and not the loser's contact
+        matches.unlink(made, actor=SYSTEM, now=now)
+        if said_of == "customers":
+            first, second = sorted((survivor.id, loser.id))
+            session.add(Duplicate(sort="customer", connection_id=company.connection.id, one_id=first, other_id=second,
+                                  state="apart", decided_by="Kim Berg", found_at=now))  # fmt: skip
+        else:
+            session.add(Match(connection_id=company.connection.id, customer_id=survivor.id, contact_id=contact_id,
+                              state="rejected", decided_by="Kim Berg", decided_at=now))  # fmt: skip
+    company.merge(survivor_id, loser.remote_id)
+    event = company.told()[-1]
+    assert event.outcome == "kept_apart" and "Kim Berg decided" in event.message and "Kept apart" in event.message
+    told = db.session.scalars(select(TimelineEntry.summary).where(TimelineEntry.contact_id == contact_id)).all()
+    assert event.message in told
+    for _ in range(2):
+        mine = (Link.kind == "customer", Link.local_id == contact_id)
+        assert not db.session.scalars(select(Link).where(*mine)).all(), "it follows by no later look either"
+        pair = (Match.customer_id == survivor.id, Match.contact_id == contact_id)
+        kept = db.session.scalars(select(Match).where(*pair)).one()
+        assert (kept.state, kept.decided_by) == ("rejected", "Kim Berg")
+        assert not db.session.scalars(select(Document.id).where(Document.contact_id == contact_id)).all()
+        run_import(company.connection.id)
+        db.session.remove()
+    other = db.session.get_one(Customer, survivor.id)
+    with transaction():
+        matches.unlink(other.contact_id or 0, actor=SYSTEM, now=now)
+        matches.reconsider(kept.id, actor=SYSTEM, now=now)
+        assert matches.confirm(kept.id, actor=SYSTEM, now=now).contact_id == contact_id
+
+
+def test_contacts_stay_apart_when_customers_kept_apart_become_one(company: Company) -> None:
+    survivor, loser = linked(0), linked(1)
+    one, other = survivor.contact_id or 0, loser.contact_id or 0
+    with transaction() as session:
+        first, second = sorted((survivor.id, loser.id))
+        session.add(Duplicate(sort="customer", connection_id=company.connection.id, one_id=first, other_id=second,
+                              state="apart", decided_by="Kim Berg", found_at=clock.now()))  # fmt: skip
+    company.merge(survivor.remote_id, loser.remote_id)
+    event = company.told()[-1]
+    assert event.outcome == "two_contacts" and "Kim Berg decided" in event.message
+    with pytest.raises(Refused, match="Kim Berg decided"), transaction():
+        contact_merges.merge(one, other, chosen={}, actor=SYSTEM, now=clock.now())
+    pair = db.session.scalars(select(Duplicate).where(Duplicate.sort == "contact", Duplicate.state == "apart")).one()
+    with transaction():
+        duplicates.reopen(pair.id, actor=SYSTEM, now=clock.now())
+        contact_merges.merge(one, other, chosen={}, actor=SYSTEM, now=clock.now())
+
+
 def test_two_contacts_whose_customers_become_one_both_stay_and_are_told(company: Company) -> None:
     survivor, loser = linked(0), linked(1)
     company.merge(survivor.remote_id, loser.remote_id)
     company.post(company.bodies() * 2)
     [event] = company.taken()
-    assert event.outcome == "two_contacts" and "archive this one" in event.message
-    links = {link.remote_id: link for link in db.session.scalars(select(Link))}
+    assert event.outcome == "two_contacts" and "until you merge this one into it" in event.message
+    links = {link.remote_id: link for link in db.session.scalars(select(Link).where(Link.kind == "customer"))}
     assert links[loser.remote_id].state == "gone" and links[survivor.remote_id].state == "linked"
     told = db.session.scalars(select(TimelineEntry.contact_id).where(TimelineEntry.verb == "merged")).all()
     assert sorted(told) == sorted([survivor.contact_id, loser.contact_id])
+
+
+def test_once_their_customers_are_one_the_two_contacts_can_be_merged_and_stay_in_step(company: Company) -> None:
+    survivor, loser = linked(0), linked(1)
+    company.merge(survivor.remote_id, loser.remote_id)
+    company.told()
+    with transaction():
+        contact_merges.merge(survivor.contact_id or 0, loser.contact_id or 0, chosen={}, actor=SYSTEM, now=clock.now())
+    before = set(db.session.scalars(select(Document.contact_id)))
+    run_import(company.connection.id)
+    assert loser.contact_id not in before, "what was the absorbed one's is the survivor's"
+    assert set(db.session.scalars(select(Document.contact_id))) == before, "no later read takes it away again"
+    mine = (Link.kind == "customer", Link.local_id == survivor.contact_id)
+    assert [link.remote_id for link in db.session.scalars(select(Link).where(*mine))] == [survivor.remote_id]
     with transaction() as session:
         replaying.replay(list(session.scalars(select(Delivery.id))), SYSTEM, now=clock.now())
     inbox.split(clock=clock.now)

@@ -58,10 +58,10 @@ def test_the_sweep_finds_a_run_whose_bell_nobody_heard(connection: Connection, r
 
 def test_every_task_that_is_rung_or_scheduled_exists() -> None:
     from crm import tasks  # noqa: F401  as Celery imports it
-    from crm.services.sync.runner import TASK
+    from crm.services.sync.imports.runner import TASK
     from crm.tasks.schedule import SCHEDULE
 
-    wanted = {TASK, *(entry["task"] for entry in SCHEDULE.values())}
+    wanted = {TASK, *(entry.task for entry in SCHEDULE.values())}
     assert wanted <= set(celery_app.tasks)
 
 

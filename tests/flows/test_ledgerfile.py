@@ -18,7 +18,9 @@ from crm.models import Connection, Contact, Customer, Document, Link, Proof, Pro
 from crm.providers.accounting.ledgerfile import desk
 from crm.services import grants, sync
 from crm.services.audit import SYSTEM
-from crm.services.sync import intake, proof, proof_mending
+from crm.services.sync.inbox import intake
+from crm.services.sync.proof import mending as proof_mending
+from crm.services.sync.proof import proof
 from tests.flows.imports import run_import
 from tests.flows.sending import ask, due_now, edit, linked_contact, new_contacts, only
 from tests.providers.ledger_world import COMPANY, NAMES, LedgerWorld
@@ -71,7 +73,8 @@ def prove(connection_id: int) -> Proof:
 def test_a_folder_is_imported_matched_linked_and_proved_like_any_books(connection: int) -> None:
     assert run_import(connection, KINDS).state == "done"
     assert db.session.scalar(select(func.count()).select_from(Customer)) == len(NAMES)
-    linked = db.session.scalar(select(func.count()).select_from(Link).where(Link.state == "linked"))
+    linked = db.session.scalar(select(func.count()).select_from(Link).where(
+        Link.state == "linked", Link.kind == "customer"))
     assert linked == len(NAMES) - 1  # one is a sub-customer
     assert db.session.scalars(select(Contact.display_name).where(Contact.display_name == "Joule's Law")).one()
     made = prove(connection)
@@ -114,7 +117,7 @@ def test_an_edit_here_arrives_in_the_file_and_nothing_else_of_it_moves(connectio
     moved = {name for name in before if before[name] != after[name]}
     assert moved == {"person", "touched", "etag"}
     assert after["person"] == {**before["person"], "first": "Zora"}
-    link = db.session.scalars(select(Link).where(Link.local_id == contact_id)).one()
+    link = db.session.scalars(select(Link).where(Link.kind == "customer", Link.local_id == contact_id)).one()
     assert link.version == after["etag"]
 
 

@@ -16,11 +16,13 @@ from crm.domain.contacts import Draft, Entry
 from crm.models import Connection, Contact, Customer, Link, OutboxEntry, Plan, PlanLine, TimelineEntry
 from crm.services import contacts
 from crm.services.audit import Actor
-from crm.services.sync import parked, plans
-from crm.services.sync.plans import Choice
-from crm.services.sync.sending import send
+from crm.services.sync.outbox import parked
+from crm.services.sync.outbox.sending import send
+from crm.services.sync.plans import plans
+from crm.services.sync.plans.plans import Choice
 from sandbox import Served
-from tests.flows.imports import everything, run_import
+from tests.flows.imports import everything
+from tests.images import after_import
 from tests.quickbooks import connect
 
 KIM = Actor(name="kim@example.com")
@@ -30,7 +32,7 @@ KIM = Actor(name="kim@example.com")
 def company(quickbooks: Served) -> Connection:
     """Connected and imported, still read-only."""
     row = connect(quickbooks)
-    run_import(row.id, ["customer"])
+    after_import(row.id, quickbooks, ["customer"])
     return row
 
 
@@ -71,7 +73,7 @@ def linked(company: Connection) -> Contact:
     """A contact whose customer is active there and has a phone."""
     query = (
         select(Contact)
-        .join(Link, Link.local_id == Contact.id)
+        .join(Link, (Link.kind == "customer") & (Link.local_id == Contact.id))
         .join(Customer, Customer.remote_id == Link.remote_id)
         .where(Customer.active.is_(True), Contact.phone != "", Contact.email != "")
         .order_by(Contact.id)
@@ -93,7 +95,7 @@ def there(served: Served, remote_id: str) -> dict[str, Any]:
 
 def link_of(contact_id: int) -> Link:
     db.session.remove()
-    return db.session.scalars(select(Link).where(Link.local_id == contact_id)).one()
+    return db.session.scalars(select(Link).where(Link.kind == "customer", Link.local_id == contact_id)).one()
 
 
 def test_what_was_planned_arrives_and_an_undo_brings_back_the_old_value(
@@ -307,3 +309,102 @@ def test_what_a_plan_left_goes_out_whole_when_it_is_taken_up(company: Connection
         parked.unskip(entry.id, actor=KIM, now=clock.now())
     send(company.id)
     assert "left.example" in there(quickbooks, remote_id)["WebAddr"]["URI"]
+
+
+# --- what both sides never agreed on --------------------------------------------------------------------------
+
+
+def differing(company: Connection, words: str, number: int = 1) -> list[Contact]:
+    """Linked contacts whose company name differs from QuickBooks', never agreed on and edited by nobody."""
+    found = []
+    with transaction() as session:
+        rows = session.execute(
+            select(Contact, Link)
+            .join(Link, (Link.kind == "customer") & (Link.local_id == Contact.id))
+            .join(Customer, Customer.remote_id == Link.remote_id)
+            .where(Customer.active.is_(True), Contact.phone != "", Contact.email != "")
+            .order_by(Contact.id)
+        )
+        for contact, link in rows.fetchmany(number):
+            contact.company_name = f"{words} {contact.id}"
+            link.base = {name: text for name, text in link.base.items() if name != "company_name"}
+            found.append(contact.id)
+    db.session.remove()
+    return [db.session.get_one(Contact, id_) for id_ in found]
+
+
+def test_a_first_plan_lists_what_never_agreed_and_leaves_it_unless_somebody_chooses(
+    company: Connection, quickbooks: Served
+) -> None:
+    [contact] = differing(company, "Listed")
+    remote_id = link_of(contact.id).remote_id
+    before = there(quickbooks, remote_id)
+    plan = planned(company)
+    [line] = [one for one in lines(plan) if one.action == "differ"]
+    assert line.changes == {"company_name": [before.get("CompanyName", ""), f"Listed {contact.id}"]}
+    assert (plan.counts["differ"], plan.counts["field:company_name"]) == (1, 1)
+    approved(plan)
+    assert there(quickbooks, remote_id) == before
+    db.session.remove()
+    assert db.session.get_one(Contact, contact.id).company_name == f"Listed {contact.id}"
+
+
+def test_by_rule_ours_goes_out_and_singly_theirs_is_taken(company: Connection, quickbooks: Served) -> None:
+    people = differing(company, "By rule", 3)
+    ids = [contact.id for contact in people]
+    remote = {id_: link_of(id_).remote_id for id_ in ids}
+    edit(ids[0], given_name="Shown")
+    plan = planned(company)
+    with transaction():
+        filters = plans.LineFilters(field="company_name", action="differ")
+        assert plans.decide(plan.id, "ours", filters=filters, now=clock.now()) == 3
+        [one] = [line for line in lines(plan) if line.local_id == ids[1] and line.action == "send_ours"]
+        assert plans.decide(plan.id, "theirs", line_ids=[one.id], now=clock.now()) == 1
+    said = there(quickbooks, remote[ids[1]]).get("CompanyName", "")
+    plan = worked(approved(plan))
+    assert {(line.action, line.outcome) for line in lines(plan) if line.approved} == {
+        ("update", "done"), ("send_ours", "done"), ("take_theirs", "done")
+    }, [(line.action, line.outcome, line.outcome_text) for line in lines(plan)]  # fmt: skip
+    assert plan.state == "done" and plan.counts["send_ours"] == 2 and plan.counts["take_theirs"] == 1
+    first = there(quickbooks, remote[ids[0]])
+    assert (first["CompanyName"], first["GivenName"]) == (f"By rule {ids[0]}", "Shown"), "in one entry"
+    assert there(quickbooks, remote[ids[2]])["CompanyName"] == f"By rule {ids[2]}"
+    db.session.remove()
+    assert db.session.get_one(Contact, ids[1]).company_name == said
+    assert len([entry for entry in db.session.scalars(select(OutboxEntry)) if entry.state == "done"]) == 2
+
+
+def test_ours_leaves_alone_where_the_rest_of_the_contact_was_not_approved(
+    company: Connection, quickbooks: Served
+) -> None:
+    [contact] = differing(company, "Alone")
+    remote_id = link_of(contact.id).remote_id
+    before = there(quickbooks, remote_id)
+    edit(contact.id, given_name="Not approved")
+    plan = planned(company)
+    with transaction():
+        plans.decide(plan.id, "ours", filters=plans.LineFilters(), now=clock.now())
+    [line] = [one for one in lines(plan) if one.action == "send_ours"]
+    plan = worked(approved(plan, Choice("some", ids=(line.id,))))
+    now = there(quickbooks, remote_id)
+    assert (now["CompanyName"], now.get("GivenName")) == (f"Alone {contact.id}", before.get("GivenName"))
+    assert [one.outcome for one in lines(plan) if one.approved] == ["done"]
+
+
+def test_what_was_sent_so_can_be_undone_and_what_moved_meanwhile_is_not_taken(
+    company: Connection, quickbooks: Served
+) -> None:
+    one, two = differing(company, "Back", 2)
+    remote_id = link_of(one.id).remote_id
+    before = there(quickbooks, remote_id)
+    plan = planned(company)
+    with transaction():
+        plans.decide(plan.id, "ours", filters=plans.LineFilters(), now=clock.now())
+        session = db.session()
+        session.get_one(Contact, two.id).company_name = "Another word"
+    plan = worked(approved(plan))
+    outcomes = {line.local_id: (line.outcome, line.outcome_text) for line in lines(plan) if line.action == "send_ours"}
+    assert outcomes[one.id][0] == "done" and outcomes[two.id][0] == "nothing"
+    assert "otherwise by now" in outcomes[two.id][1]
+    approved(undone(plan))
+    assert there(quickbooks, remote_id).get("CompanyName") == before.get("CompanyName")

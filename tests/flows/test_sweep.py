@@ -31,12 +31,17 @@ from crm.models import (
 from crm.providers.accounting.base import Changes
 from crm.services import connections, sync
 from crm.services.audit import SYSTEM
-from crm.services.sync import customers, intake, replaying, runs, settings, sweep
+from crm.services.sync import settings
+from crm.services.sync.imports import runs
+from crm.services.sync.inbox import intake, replaying
+from crm.services.sync.mirror import customers
+from crm.services.sync.sweep import sweep
 from sandbox import Served, serving
 from tests.flows.changes import Company, at, document, events, facts
 from tests.flows.imports import opened, run_import
 from tests.flows.test_changes import linked, sold
 from tests.flows.test_import_gone import check_books
+from tests.images import after_import
 from tests.quickbooks import connect, quickbooks  # noqa: F401
 
 HOUR = 3600.0
@@ -57,7 +62,7 @@ def connection(quickbooks: Served) -> Connection:  # noqa: F811
 @pytest.fixture
 def company(connection: Connection, sandbox: Served, client: FlaskClient) -> Company:
     """Imported, and swept once."""
-    run_import(connection.id)
+    after_import(connection.id, sandbox)
     with transaction():
         sweep.ring_due(now=clock.now())
     assert sweep.run(connection.id, clock=clock.now)
@@ -180,7 +185,11 @@ def test_too_many_changes_are_asked_for_by_kind_then_half_the_time_and_then_read
     with connections.books(company.connection.id, clock=clock.now) as real:
         many = Many(real, row(company.connection.id).cursor or clock.now())
         swept(company, open_books=opened(many))
-    assert many.asked[0][0] == ("customer", "invoice", "payment", "credit_memo", "estimate")
+    kinds = (
+        "term", "payment_method", "account", "employee", "customer", "item", "invoice", "payment", "credit_memo",
+        "estimate", "sales_receipt", "refund_receipt", "vendor", "bill", "bill_payment",
+    )  # fmt: skip
+    assert many.asked[0][0] == kinds
     alone = [since for kinds, since in many.asked if kinds == ("invoice",)]
     assert len(alone) >= 2 and alone == sorted(alone) and len(alone) <= 7
     run = db.session.scalars(select(SyncRun).order_by(SyncRun.id.desc()).limit(1)).one()

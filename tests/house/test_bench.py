@@ -17,9 +17,11 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.timeout(300)  # a dozen processes, one after the other
 
 
-def measured(kept: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
+def measured(kept: Path, *arguments: str, program: str = "tests.house.bench_forked") -> tuple[str, dict[str, Any]]:
+    """What `python -m bench` with these arguments printed, and its JSON. The parts are forked unless `program` is it:
+    starting the CRM for each by itself cost more than what they do."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *arguments, "--json", str(kept)],
+        [sys.executable, "-m", program, *arguments, "--json", str(kept)],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -76,8 +78,37 @@ def directions(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str,
 
 @pytest.fixture(scope="module")
 def burst(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Each part started as a person would."""
     kept = tmp_path_factory.mktemp("burst") / "figures.json"
-    return measured(kept, "--only", "burst", "--rate", "20", "--burst-seconds", "1")
+    return measured(kept, "--only", "burst", "--rate", "20", "--burst-seconds", "1", program="bench")
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """Invoices, the fewest there can be."""
+    kept = tmp_path_factory.mktemp("documents") / "figures.json"
+    few = ("--invoices-pushed", "3", "--invoices", "60", "--listed", "60", "--repeats", "1")
+    return measured(kept, "--only", "documents", *few)
+
+
+def test_invoices_are_pushed_and_imported_both_ways_and_equal_afterwards(documents):
+    _, found = documents
+    pushed, created = found["documents"]["push"]
+    assert pushed["there"] == created["there"] == pushed["records"] == 3
+    assert (pushed["calls"], pushed["batches"], created["calls"]) == (1, 1, 9)
+    ours, usual = found["documents"]["imports"]
+    assert ours["records"] == usual["records"] > 50
+    for told in (pushed["proof"], ours["proof"]):
+        assert (told["state"], told["differing"]) == ("equal", 0)
+        assert told["invoices"] > 0
+
+
+def test_both_lists_of_documents_are_asked_for(documents):
+    printed, found = documents
+    [lists] = found["documents"]["pages"]
+    assert lists["number"] == 60
+    assert {one["name"].split(",")[0] for one in lists["cases"]} == {"invoices", "quotes"}
+    assert all(one["name"] in printed and one["queries"] > 0 for one in lists["cases"])
 
 
 def test_a_push_makes_the_same_customers_both_ways_and_counts_the_calls(directions):
@@ -109,8 +140,10 @@ def test_every_delivery_of_a_burst_is_answered_split_and_acted_on(burst):
     assert told["peak_mb"]["web"] > 10
 
 
-def test_their_tables_hold_the_figures_and_stand_between_marks_of_their_own(directions, burst, tmp_path, monkeypatch):
-    for printed, found in (directions, burst):
+def test_their_tables_hold_the_figures_and_stand_between_marks_of_their_own(
+    directions, burst, documents, tmp_path, monkeypatch
+):
+    for printed, found in (directions, burst, documents):
         for name, tables in ways_table.report(found).items():
             assert tables in printed
             assert found["command"] in tables
@@ -142,7 +175,7 @@ def test_a_part_nobody_knows_is_refused_with_the_list():
         [sys.executable, "-m", "bench", "--only", "pull"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "imports, push, sweep, burst" in done.stderr
+    assert "imports, push, sweep, burst, plans, documents" in done.stderr
 
 
 def test_sizes_nobody_can_generate_are_refused_with_the_range():
@@ -151,3 +184,12 @@ def test_sizes_nobody_can_generate_are_refused_with_the_range():
     )
     assert done.returncode == 2
     assert "30 to 100,000" in done.stderr
+
+
+def test_segments_and_insight_are_measured_over_books_of_known_behaviour(tmp_path):
+    printed, found = measured(tmp_path / "figures.json", "--only", "insight", "--contacts", "60", "--repeats", "1")
+    [told] = found["insight"]["measured"]
+    assert told["filled"]["contacts"] == 60 and told["filled"]["invoices"] > 200
+    assert told["segments"]["segments"] == 50 and told["segments"]["members"] > 0
+    assert any(one["found"] for one in told["segments"]["counts"])
+    assert all(one["name"] in printed and one["queries"] > 0 for one in told["pages"]["cases"])

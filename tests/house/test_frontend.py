@@ -94,8 +94,13 @@ def test_own_script_stays_small_and_evaluates_nothing() -> None:
     assert not re.search(r"\beval\(|new Function|innerHTML|document\.write", script)
 
 
-def test_own_stylesheets_stay_within_forty_five_kilobytes() -> None:
-    assert sum(path.stat().st_size for path in STATIC.glob("css/*.css")) < 45_000
+def test_stylesheets_of_every_page_stay_within_sixty_kilobytes_and_those_of_one_subject_within_ten() -> None:
+    head = (TEMPLATES / "shared" / "_head.html").read_text()
+    sizes = {path.name: path.stat().st_size for path in STATIC.glob("css/*.css")}
+    of_every_page = {name for name in sizes if f"css/{name}" in head}
+    assert {"tokens.css", "base.css", "components.css"} <= of_every_page
+    assert sum(sizes[name] for name in of_every_page) < 60_000
+    assert all(size < 10_000 for name, size in sizes.items() if name not in of_every_page)
 
 
 def test_every_colour_comes_from_the_tokens() -> None:

@@ -2,7 +2,8 @@
 
 An adapter joins by a subclass that gives the fixture `world`: a company at a look-alike of the vendor, reached as in
 life (QuickBooks: over HTTP), with the handles of `world`. Whoever reads the port knows from here what it may rely on.
-What is written is in `writing`; what the books tell of themselves (changes, names, who owes, webhooks) in `telling`.
+What is written is in `writing`, products and documents in `selling`; what the books tell of themselves (changes,
+names, who owes, webhooks) in `telling`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from crm.domain import errors
 from crm.domain.records import KINDS, CompanyRecord, DocumentRecord, PaymentRecord
 from crm.providers.accounting import registry
 from crm.providers.accounting.base import Accounting
+from tests.providers.selling import SellingContract
 from tests.providers.telling import TellingContract
 from tests.providers.world import World, customers, grant, pages, read_ids
 from tests.providers.writing import WritingContract
@@ -37,11 +39,12 @@ QUESTIONS: dict[str, Ask] = {
     "fetch": lambda books: books.fetch("customer", ["1"]),
     "changes": lambda books: books.changes(books.spec.change_kinds, datetime.now(UTC) - timedelta(days=1)),
     "find": lambda books: books.find("customer", ["Nobody"]),
+    "recent": lambda books: books.recent("invoice", "1", datetime.now(UTC)),
     "receivables": lambda books: books.receivables(date(2030, 1, 1)),
 }
 
 
-class AccountingContract(WritingContract, TellingContract):
+class AccountingContract(WritingContract, TellingContract, SellingContract):
     """Subclass it as `Test...` and give the fixture `world`."""
 
     # --- the grant
@@ -112,7 +115,7 @@ class AccountingContract(WritingContract, TellingContract):
         assert isinstance(company, CompanyRecord)
         assert company.name
         assert company.country
-        assert isinstance(world.granted().preferences()["extra"], dict)
+        assert isinstance(world.granted().preferences().extra, dict)
 
     def test_every_kind_is_one_of_the_house_and_comes_whole(self, world: World) -> None:
         books = world.granted()

@@ -36,6 +36,7 @@ def furnish(root: Path) -> Ledger:
     ledger = Ledger(root, COMPANY)
     customers = [desk.write(ledger, "customer", _customer(number, name)) for number, name in enumerate(NAMES)]
     desk.change(ledger, "customer", customers[3], under=customers[2])
+    desk.write(ledger, "item", {"label": "Theodolite", "code": "T-1", "price": "100.00", "archived": False})
     invoices = [
         desk.write(
             ledger,

@@ -123,8 +123,8 @@ class TellingContract:
         assert len([call for call in world.calls if call.operation == world.calls[0].operation]) < 50
 
     def test_names_of_a_kind_without_any_are_a_fault_of_ours(self, world: World) -> None:
-        with pytest.raises(ValueError, match="invoice"):
-            world.granted().find("invoice", ["x"])
+        with pytest.raises(ValueError, match="term"):
+            world.granted().find("term", ["x"])
 
     # --- who owes what
 

@@ -14,6 +14,7 @@ from crm.domain.records import (
     Address,
     Application,
     CustomerRecord,
+    CustomFieldDefinition,
     DocumentRecord,
     ItemRecord,
     LineRecord,
@@ -27,17 +28,12 @@ from crm.domain.records import (
     Refusal,
 )
 from crm.providers.accounting.quickbooks import mapper
+from crm.providers.accounting.quickbooks.bodies import PUSH_KINDS
+from crm.providers.accounting.quickbooks.preferences import to_preferences
 from tests.providers.recordings import RECORDED, Schema, entities, load, needs_recordings
 
 KIND_OF = {entity: kind for kind, entity in mapper.ENTITIES.items()}
-SENT = {
-    "customer": mapper.to_customer_body,
-    "item": mapper.to_item_body,
-    "estimate": mapper.to_estimate_body,
-    "invoice": mapper.to_invoice_body,
-    "payment": mapper.to_payment_body,
-    "credit_memo": mapper.to_credit_memo_body,
-}
+SENT = PUSH_KINDS
 #: Fields that are written whether or not a (then older) recording has them, with what their absence means.
 ADDED = {"Job": False, "IsProject": False, "BillWithParent": False, "Active": True, "UnappliedAmt": 0}
 
@@ -58,8 +54,10 @@ def test_a_recorded_body_comes_back_from_its_record_whole(kind: str, body: dict[
     assert not isinstance(record, Refusal), record
     back = mapper.to_body(record)
 
-    assert _times(back.pop("MetaData")) == _times(body["MetaData"])
-    expected = {name: value for name, value in body.items() if name not in ("MetaData", "domain", "sparse")}
+    for timed in ("MetaData", "DeliveryInfo"):
+        assert _times(back.pop(timed, {})) == _times(body.get(timed, {}))
+    left_out = ("MetaData", "DeliveryInfo", "domain", "sparse")
+    expected = {name: value for name, value in body.items() if name not in left_out}
     for name, meaning in ADDED.items():
         if name not in expected and back.get(name) == meaning:
             del back[name]
@@ -70,7 +68,7 @@ def test_a_recorded_body_comes_back_from_its_record_whole(kind: str, body: dict[
 @pytest.mark.parametrize(("kind", "body"), recorded(*SENT))
 def test_what_may_be_sent_of_a_recorded_body_is_clean_by_the_schema(kind: str, body: dict[str, Any]) -> None:
     record = mapper.to_record(kind, body)
-    assert Schema().complaints(mapper.ENTITIES[kind], SENT[kind](record)) == []
+    assert Schema().complaints(mapper.ENTITIES[kind], mapper.to_sent_body(kind, record)) == []
 
 
 @needs_recordings
@@ -137,10 +135,15 @@ def test_a_recorded_inactive_employee_is_named_without_the_suffix() -> None:
 @needs_recordings
 def test_recorded_preferences_answer_the_questions_of_the_house() -> None:
     body = load(RECORDED / "read_preferences_2017.json")["response"]["body"]["Preferences"]
-    preferences = mapper.to_preferences(body)
-    assert preferences["own_document_numbers"] is False
-    assert preferences["default_terms_id"] == "3"
-    assert preferences["extra"] == body
+    preferences = to_preferences(body)
+    assert preferences.own_document_numbers is False
+    assert preferences.default_terms == Ref("3")
+    assert (preferences.allows_discount, preferences.allows_deposit) == (True, False)
+    assert preferences.discount_account == Ref("86")
+    assert preferences.custom_fields == (CustomFieldDefinition("1", "Crew #"),)
+    assert (preferences.inventory, preferences.class_tracking) == (True, False)
+    assert preferences.tax_mode("US") == "us_manual"
+    assert preferences.extra == body
 
 
 @needs_recordings
@@ -193,7 +196,7 @@ def test_inactive_names_lose_their_suffix_on_every_level_and_get_it_back() -> No
     record = customer(**body)
     assert (record.display_name, record.full_path, record.active) == ("Shed", "Amy:Shed", False)
     assert mapper.to_body(record).items() >= body.items()
-    assert "DisplayName" not in mapper.to_customer_body(record)
+    assert "DisplayName" not in mapper.to_sent_body("customer", record)
 
 
 def test_an_active_name_that_ends_like_an_inactive_one_stays_as_it_is() -> None:
@@ -208,30 +211,30 @@ def test_an_active_job_of_an_inactive_customer_shows_the_plain_path() -> None:
 
 def test_a_customer_brought_back_is_sent_under_the_plain_name() -> None:
     record = replace(customer(DisplayName="Amy (deleted)", Active=False), active=True)
-    assert mapper.to_customer_body(record).items() >= {"DisplayName": "Amy", "Active": True}.items()
+    assert mapper.to_sent_body("customer", record).items() >= {"DisplayName": "Amy", "Active": True}.items()
 
 
 @pytest.mark.parametrize("number", ["9", 9])
 def test_a_tax_exemption_is_told_in_words_and_sent_back_as_it_came(number: str | int) -> None:
     record = customer(TaxExemptionReasonId=number)
     assert record.tax_exemption == "Resale"
-    assert mapper.to_customer_body(record)["TaxExemptionReasonId"] == number
+    assert mapper.to_sent_body("customer", record)["TaxExemptionReasonId"] == number
 
 
 def test_an_unknown_tax_exemption_is_shown_by_its_number_and_kept() -> None:
     record = customer(TaxExemptionReasonId="99")
     assert record.tax_exemption == "Reason 99"
-    assert mapper.to_customer_body(record)["TaxExemptionReasonId"] == "99"
+    assert mapper.to_sent_body("customer", record)["TaxExemptionReasonId"] == "99"
 
 
 def test_a_job_is_sent_with_its_parent() -> None:
-    body = mapper.to_customer_body(replace(customer(), parent_id="3"))
+    body = mapper.to_sent_body("customer", replace(customer(), parent_id="3"))
     assert (body["Job"], body["ParentRef"]) == (True, {"value": "3"})
 
 
 def test_what_quickbooks_computes_or_masks_is_not_sent() -> None:
     record = customer(Balance=Decimal(5), PrimaryTaxIdentifier="XXXXX6789", BillAddr={"Line1": "a", "Lat": "INVALID"})
-    body = mapper.to_customer_body(record)
+    body = mapper.to_sent_body("customer", record)
     assert not body.keys() & {"Balance", "PrimaryTaxIdentifier", "FullyQualifiedName", "IsProject", "MetaData"}
     assert body["BillAddr"] == {"Line1": "a"}
 
@@ -289,7 +292,7 @@ def test_a_line_of_every_sort_is_read_and_comes_back() -> None:
     assert first.item == Ref("4", "Fence")
     assert record.lines[4].item == Ref("9")
     assert mapper.to_body(record)["Line"] == lines
-    sent = mapper.to_invoice_body(record)["Line"]
+    sent = mapper.to_sent_body("invoice", record)["Line"]
     assert "SubTotalLineDetail" not in [line["DetailType"] for line in sent]
     assert [line["Id"] for line in sent if "Id" in line] == ["1", "2", "3", "4"]
 
@@ -299,7 +302,7 @@ def test_computed_tax_and_payment_links_are_not_sent_with_an_invoice() -> None:
     record = invoice(LinkedTxn=links, TxnTaxDetail={"TotalTax": Decimal("0.50"), "TxnTaxCodeRef": {"value": "2"}})
     assert record.linked == (LinkedDocument("estimate", "5"), LinkedDocument("payment", "6"))
     assert record.tax == Decimal("0.50")
-    body = mapper.to_invoice_body(record)
+    body = mapper.to_sent_body("invoice", record)
     assert body["LinkedTxn"] == links[:1]
     assert body["TxnTaxDetail"] == {"TxnTaxCodeRef": {"value": "2"}}
 
@@ -354,7 +357,7 @@ def test_a_payment_line_that_names_two_documents_is_refused_rather_than_guessed(
         ("item", ItemRecord(Origin(""), "Fence", type="service", price=Decimal("9.99"), income_account=Ref("79"))),
         ("estimate", DocumentRecord("estimate", Origin(""), Ref("7"), date=date(2026, 11, 21), status="pending",
                                     lines=(LineRecord(None, "item", "Fence", Decimal(20), Decimal(2), Decimal(10),
-                                                      Ref("4"), "NON"),))),
+                                                      Ref("4"), "NON", taxable=False),))),
         ("invoice", DocumentRecord("invoice", Origin(""), Ref("7"), number="1001", due_date=date(2026, 12, 1),
                                    email="a@b.c", email_status="to_send", customer_memo="Thanks",
                                    lines=(LineRecord(None, "text", "Hello"),),
@@ -366,7 +369,7 @@ def test_a_payment_line_that_names_two_documents_is_refused_rather_than_guessed(
     ],
 )  # fmt: skip
 def test_a_body_built_from_nothing_is_clean_by_the_schema_and_says_what_the_record_says(kind: str, record: Any) -> None:
-    body = SENT[kind](record)
+    body = mapper.to_sent_body(kind, record)
     assert Schema().complaints(mapper.ENTITIES[kind], body) == []
     read = mapper.to_record(kind, {**body, "Id": "1", "TotalAmt": body.get("TotalAmt", 0)})
     assert not isinstance(read, Refusal)
@@ -401,7 +404,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _times(meta: dict[str, Any]) -> dict[str, Any]:
-    """MetaData with its times as moments: they come back in UTC."""
+    """An object with its times as moments: they come back in UTC."""
     return {
         name: datetime.fromisoformat(value).astimezone(UTC) if name.endswith("Time") else value
         for name, value in meta.items()

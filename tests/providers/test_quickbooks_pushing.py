@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
@@ -12,10 +13,24 @@ import pytest
 
 import sandbox
 from crm.domain import errors
-from crm.domain.records import Address, CustomerRecord, DocumentRecord, ItemRecord, Origin, PaymentRecord
+from crm.domain.preflight import legible
+from crm.domain.records import (
+    Address,
+    BillRecord,
+    CustomerRecord,
+    DocumentRecord,
+    ItemRecord,
+    LineRecord,
+    ListRecord,
+    Origin,
+    PaymentRecord,
+    PhoneField,
+    Ref,
+    VendorRecord,
+)
 from crm.domain.shared_fields import TITLES
 from crm.providers.accounting.base import CallInfo, Config, Draft, Pushed
-from crm.providers.accounting.quickbooks.bodies import body, exact_json, legible
+from crm.providers.accounting.quickbooks.bodies import body, exact_json
 from crm.providers.accounting.quickbooks.provider import QuickBooks
 from tests.providers.listener import Listener, Reply, Request, listening
 from tests.providers.recordings import RECORDED, Schema, exchanges, needs_recordings
@@ -126,7 +141,7 @@ def test_names_lose_what_quickbooks_fails_on(given: str, sent: str) -> None:
 
 
 def test_what_was_never_said_is_a_fault_of_ours() -> None:
-    for kind, operation, current in (("vendor", "create", None), ("customer", "freeze", CURRENT),
+    for kind, operation, current in (("employee", "create", None), ("customer", "freeze", CURRENT),
                                      ("customer", "update", None), ("customer", "delete", None)):  # fmt: skip
         with pytest.raises(ValueError, match=r"takes no|needs the record"):
             body(kind, operation, PERSON, current=current)
@@ -135,12 +150,13 @@ def test_what_was_never_said_is_a_fault_of_ours() -> None:
 
 
 def test_amounts_survive_a_json_column_and_go_out_as_the_very_same_numbers() -> None:
-    kept = {"A": Decimal("1234567890123.45"), "B": [Decimal("0.10"), 3, True, None], "C": {"D": Decimal("1E+3")}}
-    item = ItemRecord(Origin("1", "0"), "Slab", type="service", price=kept["A"])  # type: ignore[arg-type]
-    made = json.loads(json.dumps(body("item", "update", item, current=item)))
-    assert made["UnitPrice"] == {"$number": "1234567890123.45"}
-    assert b'"UnitPrice":1234567890123.45' in exact_json(made)
-    assert exact_json(kept) == b'{"A":1234567890123.45,"B":[0.10,3,true,null],"C":{"D":1000}}'
+    kept = {"A": Decimal("12345678901.4500001"), "B": [Decimal("0.10"), 3, True, None], "C": {"D": Decimal("1E+3")}}
+    item = ItemRecord(Origin("1", "0"), "Slab", type="service", price=Decimal(1))
+    wanted = replace(item, price=kept["A"])  # type: ignore[arg-type]
+    made = json.loads(json.dumps(body("item", "update", wanted, current=item)))
+    assert made["UnitPrice"] == {"$number": "12345678901.4500001"}
+    assert b'"UnitPrice":12345678901.4500001' in exact_json(made)
+    assert exact_json(kept) == b'{"A":12345678901.4500001,"B":[0.10,3,true,null],"C":{"D":1000}}'
 
 
 # --- the batch and its answer
@@ -248,7 +264,7 @@ def test_each_refused_item_becomes_our_error_with_the_trace_of_the_call(
 
 def test_what_was_written_and_cannot_be_read_says_so() -> None:
     (pushed,), _ = push(answered(customer(MetaData={"CreateTime": "yesterday"}), intuit_tid="1-trace"))
-    assert type(pushed.error) is errors.UnexpectedAnswer
+    assert type(pushed.error) is errors.Unreadable
     assert "wrote the customer (id 58)" in str(pushed.error)
     assert (pushed.error.cause.code, pushed.error.cause.field, pushed.error.cause.trace_id) == (
         "written", "58", "1-trace",
@@ -371,3 +387,53 @@ def test_payments_and_items_are_written_too(books: QuickBooks) -> None:
     assert (away.active, away.name) == (False, "Drain tile")
     back = done(books, "item", "reactivate", None, away)
     assert (back.active, back.name) == (True, "Drain tile")
+
+
+def test_vendors_and_bills_are_written_and_found(books: QuickBooks) -> None:
+    said = VendorRecord("vendor", Origin(""), "Lumber & Nails", company_name="Lumber", account_number="77",
+                        phones=(PhoneField("primary", "555-0100"),), email_text="l@n.example",
+                        address=Address(line1="1 Mill Rd", city="Salem"))  # fmt: skip
+    vendor = done(books, "vendor", "create", said)
+    assert (vendor.display_name, vendor.account_number, vendor.phones) == (said.display_name, "77", said.phones)
+    assert (vendor.address, vendor.email_text) == (said.address, "l@n.example")
+    changed = done(books, "vendor", "update", replace(vendor, account_number="78"), vendor)
+    assert (changed.account_number, changed.address, changed.company_name) == ("78", said.address, "Lumber")
+    assert books.find("vendor", ["LUMBER & nails"]).records == (changed,)
+    expense = next(Ref(one.origin.remote_id) for one in books.scan("account").records
+                   if isinstance(one, ListRecord) and one.details.get("type") == "Expense")  # fmt: skip
+    line = LineRecord(None, "account", "Boards", Decimal("120.50"), account=expense)
+    bill = done(books, "bill", "create", BillRecord(
+        Origin(""), Ref(vendor.origin.remote_id), number="L-9", date=date(2026, 11, 20), private_note="Paper copy",
+        lines=(line,)))  # fmt: skip
+    assert (bill.total, bill.balance, bill.number, bill.lines[0].account.remote_id) == (
+        Decimal("120.50"), Decimal("120.50"), "L-9", expense.remote_id,
+    )  # fmt: skip
+    more = (*bill.lines, replace(line, amount=Decimal("9.50")))
+    after = done(books, "bill", "update", replace(bill, lines=more, private_note=""), bill)
+    assert (after.total, after.private_note, after.number) == (130, "Paper copy", "L-9")
+    assert after.lines[0].remote_id == bill.lines[0].remote_id
+    assert after in books.recent("bill", vendor.origin.remote_id, datetime.now(UTC) - timedelta(minutes=1)).records
+    assert done(books, "bill", "delete", None, after) is None
+    away = done(books, "vendor", "deactivate", None, changed)
+    assert (away.active, away.display_name) == (False, "Lumber & Nails")
+
+
+def test_an_item_that_counts_stock_is_created_and_never_counted_again(books: QuickBooks) -> None:
+    items = [one for one in books.scan("item").records if isinstance(one, ItemRecord)]
+    pattern = next(one for one in items if one.type == "inventory" and one.asset_account)
+    said = replace(pattern, origin=Origin(""), name="Contract pump", full_path="", sku="", parent=None,
+                   tracks_quantity=None,
+                   quantity_on_hand=Decimal(7), inventory_start=date(2026, 1, 2), extra={})  # fmt: skip
+    item = done(books, "item", "create", said)
+    assert (item.quantity_on_hand, item.tracks_quantity, item.inventory_start) == (7, True, date(2026, 1, 2))
+    wanted = replace(item, quantity_on_hand=Decimal(99), reorder_point=Decimal(3))
+    changed = done(books, "item", "update", wanted, item)
+    assert (changed.quantity_on_hand, changed.reorder_point) == (7, 3)
+
+
+def test_the_companys_preferences_answer_for_its_sales_forms(books: QuickBooks) -> None:
+    said = books.preferences()
+    assert said.home_currency == "USD"
+    assert said.tax_mode("US") in ("us_manual", "us_automated", "none")
+    assert (said.own_document_numbers, said.allows_estimates) == (False, True)
+    assert said.default_terms is not None

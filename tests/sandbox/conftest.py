@@ -45,6 +45,20 @@ class Api:
         assert answer.status_code == 400, answer.text
         return answer.json()["Fault"]["Error"][0]
 
+    def as_owner(self, entity: str, operation: str, body: dict) -> dict:
+        """A write as a person makes it in QuickBooks itself."""
+        asked = {"realm": self.realm, "entity": entity, "operation": operation, "body": body}
+        answer = requests.post(f"{self.served.url}/_sandbox/perform", data=exact.dumps(asked), timeout=10,
+                               headers={"Content-Type": "application/json"})  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        return exact.loads(answer.text)
+
+    def set_company(self, **asked: Any) -> dict:
+        """Change the company by the sandbox's own control."""
+        answer = requests.post(f"{self.served.url}/_sandbox/company", json={"realm": self.realm, **asked}, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return exact.loads(answer.text)
+
     def query(self, statement: str) -> dict:
         answer = self.call("GET", "query", params={"query": statement})
         assert answer.status_code == 200, answer.text

@@ -10,20 +10,31 @@ from quickbooks.cdc import change_data_capture
 from quickbooks.exceptions import AuthorizationException, ObjectNotFoundException, ValidationException
 from quickbooks.objects import (
     Account,
+    AccountBasedExpenseLine,
+    AccountBasedExpenseLineDetail,
+    Attachable,
+    Bill,
+    BillPayment,
+    BillPaymentLine,
     CreditMemo,
     Customer,
+    DiscountLine,
+    DiscountLineDetail,
     Estimate,
     Invoice,
     Item,
     Payment,
     PaymentLine,
     Preferences,
+    RefundReceipt,
     SalesItemLine,
     SalesItemLineDetail,
+    SalesReceipt,
     Term,
     Vendor,
 )
-from quickbooks.objects.base import LinkedTxn
+from quickbooks.objects.base import AttachableRef, LinkedTxn
+from quickbooks.objects.billpayment import CheckPayment
 
 
 @pytest.fixture
@@ -126,3 +137,112 @@ def test_it_recognises_our_refusals(qb, served):
     served.sandbox.authority.expire()
     with pytest.raises(AuthorizationException):
         Customer.all(qb=qb)
+
+
+# ---------------------------------------------------------------- the rep's day, one test for each kind of object
+
+
+def test_its_items_are_made_changed_and_made_inactive(qb):
+    income = Account.where("AccountType = 'Income'", qb=qb)[0]
+    item = Item()
+    item.Name, item.Type, item.Sku, item.UnitPrice = "Client item", "NonInventory", "CL-1", 12
+    item.IncomeAccountRef = income.to_ref()
+    item.save(qb=qb)
+    item = Item.get(item.Id, qb=qb)
+    item.UnitPrice = Decimal("13.25")
+    assert item.save(qb=qb).UnitPrice == Decimal("13.25")
+    item = Item.get(item.Id, qb=qb)
+    item.Active = False
+    assert item.save(qb=qb).Name == "Client item (deleted)"
+    bundle = Item.filter(Type="Group", qb=qb)[0]
+    assert bundle.ItemGroupDetail["ItemGroupLine"] and Item.filter(Type="Inventory", qb=qb)[0].QtyOnHand is not None
+
+
+def test_its_estimates_are_accepted_and_invoiced(qb):
+    customer = customer_named("Accepts by client", qb)
+    estimate = sale(Estimate, customer, qb)
+    estimate.TxnStatus, estimate.AcceptedBy, estimate.AcceptedDate = "Accepted", "Jo", "2026-11-20"
+    assert estimate.save(qb=qb).TxnStatus == "Accepted"
+    assert estimate.send(qb=qb, send_to="jo@client.example")["Estimate"]["EmailStatus"] == "EmailSent"
+    assert estimate.download_pdf(qb=qb).startswith(b"%PDF-1.4")
+    invoice, link = Invoice(), LinkedTxn()
+    link.TxnId, link.TxnType = estimate.Id, "Estimate"
+    invoice.CustomerRef, invoice.LinkedTxn = customer.to_ref(), [link]
+    invoice.Line = [row for row in Estimate.get(estimate.Id, qb=qb).Line if row.DetailType == "SalesItemLineDetail"]
+    invoice.save(qb=qb)
+    closed = Estimate.get(estimate.Id, qb=qb)
+    assert (closed.TxnStatus, closed.LinkedTxn[0].TxnId) == ("Closed", invoice.Id)
+    assert Invoice.get(invoice.Id, qb=qb).TotalAmt == estimate.TotalAmt
+
+
+def test_its_invoices_keep_discounts_custom_fields_and_terms(qb):
+    customer = customer_named("Invoiced by client", qb)
+    invoice = sale(Invoice, customer, qb)
+    discount = DiscountLine()
+    discount.DiscountLineDetail = DiscountLineDetail()
+    discount.DiscountLineDetail.PercentBased, discount.DiscountLineDetail.DiscountPercent = True, 10
+    invoice.Line = [*[row for row in invoice.Line if row.DetailType == "SalesItemLineDetail"], discount]
+    invoice.SalesTermRef = Term.all(qb=qb)[0].to_ref()
+    saved = invoice.save(qb=qb)
+    assert saved.TotalAmt == Decimal(90) and saved.SalesTermRef.value == invoice.SalesTermRef.value
+
+
+def test_its_payments_pay_several_invoices(qb):
+    customer = customer_named("Pays several by client", qb)
+    payment = Payment()
+    payment.CustomerRef, payment.TotalAmt = customer.to_ref(), 150
+    for invoice, amount in ((sale(Invoice, customer, qb), 100), (sale(Invoice, customer, qb), 30)):
+        row, link = PaymentLine(), LinkedTxn()
+        link.TxnId, link.TxnType = invoice.Id, "Invoice"
+        row.Amount, row.LinkedTxn = amount, [link]
+        payment.Line.append(row)
+    assert payment.save(qb=qb).UnappliedAmt == Decimal(20)
+    assert Customer.get(customer.Id, qb=qb).Balance == Decimal(50)
+
+
+def test_its_receipts_and_refunds_are_saved(qb):
+    customer = customer_named("Buys at once by client", qb)
+    bank = Account.where("AccountType = 'Bank'", qb=qb)[0]
+    receipt = sale(SalesReceipt, customer, qb)
+    assert (receipt.Balance, receipt.TotalAmt) == (0, 100)
+    assert receipt.void(qb=qb)["SalesReceipt"]["PrivateNote"] == "Voided"
+    refund = RefundReceipt()
+    refund.CustomerRef, refund.DepositToAccountRef = customer.to_ref(), bank.to_ref()
+    refund.Line = [row for row in sale(Invoice, customer, qb).Line if row.DetailType == "SalesItemLineDetail"]
+    refund.save(qb=qb)
+    assert RefundReceipt.get(refund.Id, qb=qb).TotalAmt == Decimal(100)
+
+
+def test_its_bills_are_saved_and_paid(qb):
+    vendor = Vendor()
+    vendor.DisplayName = "Billed by client"
+    vendor.save(qb=qb)
+    bill, row = Bill(), AccountBasedExpenseLine()
+    row.Amount, row.AccountBasedExpenseLineDetail = 80, AccountBasedExpenseLineDetail()
+    row.AccountBasedExpenseLineDetail.AccountRef = Account.where("AccountType = 'Expense'", qb=qb)[0].to_ref()
+    bill.VendorRef, bill.Line = vendor.to_ref(), [row]
+    bill.save(qb=qb)
+    assert Vendor.get(vendor.Id, qb=qb).Balance == Decimal(80)
+    bill = Bill.get(bill.Id, qb=qb)
+    bill.PrivateNote = "second thoughts"
+    assert bill.save(qb=qb).SyncToken == "1"
+    payment, part, link = BillPayment(), BillPaymentLine(), LinkedTxn()
+    link.TxnId, link.TxnType = bill.Id, "Bill"
+    part.Amount, part.LinkedTxn = 80, [link]
+    payment.VendorRef, payment.TotalAmt, payment.PayType, payment.Line = vendor.to_ref(), 80, "Check", [part]
+    payment.CheckPayment = CheckPayment()
+    payment.CheckPayment.BankAccountRef = Account.where("AccountType = 'Bank'", qb=qb)[0].to_ref()
+    payment.save(qb=qb)
+    assert (Bill.get(bill.Id, qb=qb).Balance, Vendor.get(vendor.Id, qb=qb).Balance) == (0, 0)
+
+
+def test_its_attachments_are_uploaded(qb, tmp_path):
+    invoice = sale(Invoice, customer_named("Attaches by client", qb), qb)
+    path = tmp_path / "plan.txt"
+    path.write_text("a plan")
+    attachment, ref = Attachable(), AttachableRef()
+    ref.EntityRef = invoice.to_ref()
+    attachment.AttachableRef, attachment.FileName = [ref], "plan.txt"
+    attachment._FilePath, attachment.ContentType = str(path), "text/plain"
+    attachment.save(qb=qb)
+    assert Attachable.get(attachment.Id, qb=qb).Size == 6

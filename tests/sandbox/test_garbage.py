@@ -24,6 +24,7 @@ def store(tmp_path_factory) -> Iterator[Store]:
     with made.writing(REALM) as books:
         defaults.load(books, name="Garbage", now=utc_now())
         rules.create(books, "Customer", {"DisplayName": "One"}, now=utc_now())
+        rules.create(books, "Vendor", {"DisplayName": "Two"}, now=utc_now())
         rules.create(books, "Item", {"Name": "Work", "IncomeAccountRef": {"value": "8"}}, now=utc_now())
     yield made
     made.close()
@@ -36,6 +37,8 @@ ODD = st.one_of(
     st.fixed_dictionaries({"value": st.one_of(st.text(max_size=3), st.integers(0, 3), st.just({}))}),
 )  # fmt: skip
 LINE = {"Amount": Decimal(5), "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": {"ItemRef": {"value": "1"}}}
+COST = {"Amount": Decimal(5), "DetailType": "AccountBasedExpenseLineDetail",
+        "AccountBasedExpenseLineDetail": {"AccountRef": {"value": "12"}}}  # fmt: skip
 GOOD: dict[str, dict] = {
     "Customer": {"DisplayName": "Someone", "PrimaryEmailAddr": {"Address": "a@b.example"}, "Job": False, "Active": True,
                  "ParentRef": {"value": "1"}, "PrimaryPhone": {"FreeFormNumber": "1"}, "BillAddr": {"Line1": "x"}},
@@ -47,7 +50,34 @@ GOOD: dict[str, dict] = {
                 "SalesTermRef": {"value": "2"}, "TxnTaxDetail": {"TxnTaxCodeRef": {"value": "2"}}, "LinkedTxn": [],
                 "BillEmail": {"Address": "a@b.example"}, "CustomerMemo": {"value": "x"}},
     "Payment": {"CustomerRef": {"value": "1"}, "TotalAmt": 5, "Line": [], "PaymentMethodRef": {"value": "1"}},
+    "Estimate": {"CustomerRef": {"value": "1"}, "Line": [LINE], "TxnStatus": "Accepted", "AcceptedBy": "Jo",
+                 "AcceptedDate": "2026-01-01", "ExpirationDate": "2026-02-01",
+                 "CustomField": [{"DefinitionId": "1", "StringValue": "x"}]},
+    "SalesReceipt": {"CustomerRef": {"value": "1"}, "Line": [LINE], "DepositToAccountRef": {"value": "1"},
+                     "PaymentMethodRef": {"value": "1"}, "PaymentRefNum": "7"},
+    "RefundReceipt": {"CustomerRef": {"value": "1"}, "Line": [LINE], "DepositToAccountRef": {"value": "1"}},
+    "Bill": {"VendorRef": {"value": "2"}, "Line": [COST], "DueDate": "2026-01-01", "SalesTermRef": {"value": "1"},
+             "APAccountRef": {"value": "5"}},
+    "BillPayment": {"VendorRef": {"value": "2"}, "TotalAmt": 5, "PayType": "Check", "Line": [],
+                    "CheckPayment": {"BankAccountRef": {"value": "1"}}},
+    "Deposit": {"DepositToAccountRef": {"value": "1"}, "TxnDate": "2026-01-01", "Line": [
+        {"Amount": 5, "DetailType": "DepositLineDetail", "DepositLineDetail": {"AccountRef": {"value": "8"}}}]},
+    "Attachable": {"Note": "x", "AttachableRef": [{"EntityRef": {"type": "Customer", "value": "1"}}]},
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("entity", sorted(GOOD))
+def test_the_good_body_of_each_kind_is_good(store, entity):
+    """Else the garbage below would only ever test the first refusal."""
+    refused = {"Customer"}  # it names a parent and says that it is no job
+    try:
+        with store.writing(REALM) as books:
+            rules.create(books, entity, GOOD[entity], now=utc_now())
+            raise TakenBack
+    except TakenBack:
+        assert entity not in refused
+    except faults.Fault as fault:
+        assert entity in refused, (fault.code, fault.detail)
 
 
 @pytest.mark.parametrize("entity", sorted(GOOD))

@@ -22,6 +22,9 @@ from sandbox.times import parse
 TODAY = date(2026, 11, 21)
 SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "qbo" / "schema" / "entities.json"
 SALES = ("Estimate", "Invoice", "CreditMemo")
+RECEIPTS = ("SalesReceipt", "RefundReceipt")
+NUMBERED = ("Invoice", "CreditMemo", *RECEIPTS)
+EVERYTHING = (*SALES, "Payment", *RECEIPTS, "Deposit", "Bill", "BillPayment")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,7 @@ def line_amounts(document: dict) -> Decimal:
 
 
 def test_totals_are_the_sum_of_their_lines_discount_and_tax(company):
-    for entity in SALES:
+    for entity in (*SALES, *RECEIPTS):
         for document in company[entity].values():
             assert document["TotalAmt"] == line_amounts(document), document["Id"]
             for line in document["Line"]:
@@ -122,6 +125,61 @@ def test_every_balance_equals_what_a_slow_recount_finds(company):
         assert customer["BalanceWithJobs"] == owed[id] + below[id], customer["DisplayName"]
 
 
+def test_what_was_bought_and_sold_on_the_spot_is_true_to_the_cent(company):
+    owed: dict[str, Decimal] = defaultdict(Decimal)
+    paid = {line["LinkedTxn"][0]["TxnId"]: payment for payment in company["BillPayment"].values()
+            for line in payment["Line"]}  # fmt: skip
+    for id, bill in company["Bill"].items():
+        assert bill["TotalAmt"] == sum(line["Amount"] for line in bill["Line"])
+        assert bill["Balance"] == (0 if id in paid else bill["TotalAmt"])
+        assert bill["LinkedTxn"] == ([{"TxnId": paid[id]["Id"], "TxnType": "BillPaymentCheck"}] if id in paid else [])
+        assert id not in paid or paid[id]["TotalAmt"] == bill["TotalAmt"]
+        owed[bill["VendorRef"]["value"]] += bill["Balance"]
+    assert paid and any(owed.values())
+    for id, vendor in company["Vendor"].items():
+        assert vendor["Balance"] == owed[id] and (vendor["Active"] or not owed[id])
+    (deposit,) = company["Deposit"].values()
+    held = {line["LinkedTxn"][0]["TxnId"] for line in deposit["Line"]}
+    linked = {id for id, receipt in company["SalesReceipt"].items() if receipt["LinkedTxn"]}
+    assert held == linked and 0 < len(linked) < len(company["SalesReceipt"]) and company["RefundReceipt"]
+    assert deposit["TotalAmt"] == sum(company["SalesReceipt"][id]["TotalAmt"] for id in held)
+
+
+def test_the_price_list_has_stock_categories_and_bundles_that_hang_together(company):
+    items = company["Item"]
+    kinds = Counter(item["Type"] for item in items.values())
+    assert set(kinds) == {"Service", "NonInventory", "Inventory", "Category", "Group"}
+    for item in items.values():
+        if "ParentRef" in item:
+            parent = items[item["ParentRef"]["value"]]
+            assert parent["Type"] == "Category"
+            assert item["FullyQualifiedName"] == f"{parent['FullyQualifiedName']}:{item['Name']}"
+        for row in item.get("ItemGroupDetail", {}).get("ItemGroupLine", []):
+            member = items[row["ItemRef"]["value"]]
+            assert (member["FullyQualifiedName"], member["Type"]) == (row["ItemRef"]["name"], row["ItemRef"]["type"])
+        for prop in ("IncomeAccountRef", "ExpenseAccountRef", "AssetAccountRef"):
+            if prop in item:
+                assert company["Account"][item[prop]["value"]]["Name"] == item[prop]["name"]
+    numbers = Counter(item["Sku"] for item in items.values() if "Sku" in item)
+    assert max(numbers.values()) == 2 and len(numbers) < len(items)
+    stock = [item for item in items.values() if item["Type"] == "Inventory"]
+    assert any(item["QtyOnHand"] < item["ReorderPoint"] for item in stock)
+    assert all(item["PurchaseCost"] < item["UnitPrice"] for item in stock)
+
+
+def test_items_vendors_and_bills_can_be_saved_back_as_they_are(tmp_path):
+    store = Store(tmp_path / "books.sqlite")
+    seed.load(store, "77", size=60, seed=3, today=TODAY)
+    now = parse("2026-11-21T10:00:00-08:00")
+    with store.writing("77") as books:
+        for kind in ("Item", "Vendor", "Bill"):
+            for record in list(books.all(kind))[:40]:
+                after = rules.update(books, kind, {**record, "sparse": True}, now=now)
+                changed = {prop for prop in record.keys() | after.keys() if record.get(prop) != after.get(prop)}
+                assert changed == set(), (kind, record["Id"], changed)
+    store.close()
+
+
 def test_links_are_held_by_both_sides(company):
     for id, invoice in company["Invoice"].items():
         paying = {p["Id"] for p in company["Payment"].values() for line in p["Line"]
@@ -151,8 +209,8 @@ def test_new_records_follow_on_after_a_load(tmp_path):
     seed.load(store, "77", size=60, seed=3, today=TODAY)
     now = parse("2026-11-21T10:00:00-08:00")
     with store.writing("77") as books:
-        numbers = {int(d["DocNumber"]) for kind in ("Invoice", "CreditMemo") for d in books.all(kind)}
-        highest = max(int(d["Id"]) for kind in (*SALES, "Payment") for d in books.all(kind))
+        numbers = {int(d["DocNumber"]) for kind in NUMBERED for d in books.all(kind)}
+        highest = max(int(d["Id"]) for kind in EVERYTHING for d in books.all(kind))
         customer = rules.create(books, "Customer", {"DisplayName": "Somebody New"}, now=now)
         detail = {"ItemRef": {"value": "1"}, "Qty": 2, "UnitPrice": 175}
         line = {"Amount": 350, "DetailType": "SalesItemLineDetail", "SalesItemLineDetail": detail}
@@ -205,7 +263,7 @@ def test_names_are_unique_across_customers_vendors_and_employees(company):
 
 
 def test_ids_are_shared_as_in_quickbooks_and_times_are_pacific_and_past(company):
-    for kinds in (("Customer", "Vendor", "Employee"), (*SALES, "Payment")):
+    for kinds in (("Customer", "Vendor", "Employee"), (*SALES, "Payment"), EVERYTHING):
         ids = sorted(int(id) for kind in kinds for id in company[kind])
         assert ids == list(range(1, len(ids) + 1))
     for records in company.values():

@@ -141,4 +141,4 @@ def test_it_is_looked_at_hourly() -> None:
     from crm.tasks import connections as tasks
 
     entry = SCHEDULE["connections-budget"]
-    assert entry["task"] == tasks.watch_budget.name and entry["schedule"] == timedelta(hours=1)
+    assert entry.task == tasks.watch_budget.name and entry.every == timedelta(hours=1)

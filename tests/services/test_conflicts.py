@@ -19,7 +19,7 @@ from crm.models import Conflict, Connection, Contact, IdentityKey, Link, OutboxE
 from crm.services import conflicts, contacts, matches
 from crm.services.audit import Actor
 from crm.services.sync import settings
-from crm.services.sync.comparing import compare_linked
+from crm.services.sync.merge.comparing import compare_linked
 from crm.services.sync.work import books_of
 from tests.services.test_sync_matching import connection, customer, have, import_  # noqa: F401
 

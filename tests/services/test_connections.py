@@ -331,7 +331,7 @@ def test_the_rotate_command_fails_while_a_value_is_left_that_no_key_opens(
 
 def test_the_schedule_rings_tasks_that_exist(app: Flask) -> None:
     known = set(celery_app.tasks)
-    assert {entry["task"] for entry in SCHEDULE.values()} <= known
+    assert {entry.task for entry in SCHEDULE.values()} <= known
 
 
 def test_an_error_of_our_own_is_no_answer_of_the_company(quickbooks: Served) -> None:

@@ -19,7 +19,7 @@ from crm.domain.errors import Invalid, NotFound, Refused
 from crm.models import AuditEntry, Connection, Delivery, InboxEvent, Notice, Sweep
 from crm.services import grants
 from crm.services.audit import SYSTEM
-from crm.services.sync import inbox, intake, replaying
+from crm.services.sync.inbox import inbox, intake, reading_again, replaying
 from sandbox.webhooks import Notice as Said
 from sandbox.webhooks import cloudevents, legacy
 
@@ -134,7 +134,7 @@ def test_an_id_that_comes_again_for_something_else_is_another_event(app: Flask) 
 def test_unknown_companies_and_kinds_and_disconnected_ones_are_kept_and_ignored(app: Flask) -> None:
     connection()
     connection("934100002", state="disconnected")
-    notices = [said(1), said(2, realm="1"), said(3, realm="934100002"), said(4, entity="Vendor")]
+    notices = [said(1), said(2, realm="1"), said(3, realm="934100002"), said(4, entity="Department")]
     arrive(cloudevents(notices))
     odd = cloudevents([said(5)])[0] | {"type": "qbo.spaceship.landed.v1", "id": "odd"}
     arrive([odd])
@@ -142,7 +142,7 @@ def test_unknown_companies_and_kinds_and_disconnected_ones_are_kept_and_ignored(
     messages = {event.message for event in rows(InboxEvent) if event.state == "ignored"}
     assert messages == {
         "It is about a company that was never connected here.", "This company is disconnected here.",
-        "Nothing of this kind (Vendor) is kept here.", "Nothing of this kind (spaceship) is kept here.",
+        "Nothing of this kind (department) is kept here.", "Nothing of this kind (spaceship) is kept here.",
     }  # fmt: skip
     assert [event.kind for event in rows(InboxEvent) if event.state == "pending"] == ["customer"]
     first, second = rows(Delivery)
@@ -296,7 +296,22 @@ def test_a_range_of_deliveries_is_replayed(app: Flask) -> None:
         replaying.replay_between(now - timedelta(days=9), now - timedelta(days=8), actor=SYSTEM, now=now)
 
 
-@pytest.mark.parametrize(("kind", "id_"), [("vendor", "1"), ("", "1"), ("customer", ""), ("customer", "1\x00")])
+def test_what_a_worker_has_taken_up_is_asked_for_once_more(app: Flask) -> None:
+    """It may have been read before the write of ours after which it is asked for."""
+    company, now = connection(), clock.now()
+
+    def ask() -> int:
+        with transaction():
+            reading_again.read_again(company, [("customer", "7")], asked_by="Tradebook", now=now)
+        return len(rows(InboxEvent))
+
+    assert (ask(), ask()) == (1, 1)
+    with transaction():
+        changed(update(InboxEvent).values(available_at=now + intake.LEASE))
+    assert ask() == 2
+
+
+@pytest.mark.parametrize(("kind", "id_"), [("department", "1"), ("", "1"), ("customer", ""), ("customer", "1\x00")])
 def test_only_what_can_be_read_is_read_again(app: Flask, kind: str, id_: str) -> None:
     company = connection()
     with pytest.raises(Invalid), transaction():

@@ -17,8 +17,8 @@ from crm.models import Connection, Contact, ContactImport, ContactImportRow, Lin
 from crm.services import contact_import_rows, contacts
 from crm.services.audit import SYSTEM, Actor
 from crm.services.contact_import_decisions import Decision
-from crm.services.sync import outbox, parked, sending
-from crm.services.sync.outbox import Wish
+from crm.services.sync.outbox import claiming, freezing, outbox, parked
+from crm.services.sync.outbox.outbox import Wish
 from tests.factories import ContactFactory
 
 PERSON = Actor("rosa@example.com", shown_as="Rosa")
@@ -163,7 +163,7 @@ def test_an_edit_is_noted_unless_the_customer_is_gone(
         session.scalars(select(Link)).one().state = link
         outbox.contact_changed(session, id_, ["phone"], actor=PERSON, now=clock.now())
     assert [(entry.state, set(entry.fields)) for entry in stored()] == ([("pending", {"phone"})] if noted else [])
-    claimed = sending._claim(connection.id, now=clock.now())
+    claimed = claiming.claim_next(connection.id, now=clock.now())
     assert (claimed is not None) is (noted and state_ == "connected")
 
 
@@ -187,12 +187,12 @@ def test_many_contacts_cost_few_statements(connection: Connection) -> None:
 def test_what_needs_a_link_waits_for_it_without_failing(connection: Connection) -> None:
     waits, needed = note(connection, 7, needs=[("customer", 8)]), note(connection, 8, "create")
     for one in ("parked", "skipped", "frozen"):
-        state(needed, one, available_at=clock.now() + sending.LEASE)
-        assert sending._claim(connection.id, now=clock.now()) is None
-        assert sending.due(db.session(), now=clock.now()) == []
+        state(needed, one, available_at=clock.now() + claiming.LEASE)
+        assert claiming.claim_next(connection.id, now=clock.now()) is None
+        assert claiming.due(db.session(), now=clock.now()) == []
     link(connection, 8)
-    assert sending.due(db.session(), now=clock.now()) == [connection.id]
-    claim = sending._claim(connection.id, now=clock.now())
+    assert claiming.due(db.session(), now=clock.now()) == [connection.id]
+    claim = claiming.claim_next(connection.id, now=clock.now())
     assert claim is not None and set(claim.entries) == {waits.id} and stored()[0].failures == 0
 
 
@@ -208,10 +208,10 @@ def test_what_needs_something_nobody_brings_there_is_parked_or_left_to_its_kind(
     state(note(connection, 8, "create"), "dropped")
     if linked_as:
         link(connection, 8, linked_as)
-    assert sending.due(db.session(), now=clock.now()) == [connection.id]
-    claim = sending._claim(connection.id, now=clock.now())
+    assert claiming.due(db.session(), now=clock.now()) == [connection.id]
+    claim = claiming.claim_next(connection.id, now=clock.now())
     assert claim is not None and set(claim.entries) == {entry.id}
-    assert len(sending._freeze(claim, now=clock.now())) == (not cause)
+    assert len(freezing._freeze(claim, now=clock.now())) == (not cause)
     assert (stored()[0].state, stored()[0].cause) == ("parked" if cause else "frozen", cause)
 
 
@@ -223,12 +223,12 @@ def link(connection: Connection, local_id: int, state_: str = "linked") -> None:
 
 
 def test_what_is_on_its_way_keeps_the_next_of_the_same_object_back(connection: Connection) -> None:
-    later = clock.now() + sending.LEASE
+    later = clock.now() + claiming.LEASE
     state(note(connection, 7), "frozen", request_key="k", available_at=later)
     second, other = note(connection, 7), note(connection, 8)
-    claim = sending._claim(connection.id, now=clock.now())
+    claim = claiming.claim_next(connection.id, now=clock.now())
     assert claim is not None and list(claim.entries) == [other.id] and second.id not in claim.entries
-    claim = sending._claim(connection.id, now=later)
+    claim = claiming.claim_next(connection.id, now=later)
     assert claim is not None and claim.frozen and len(claim.entries) == 1, "frozen ones alone, and first"
 
 
@@ -237,12 +237,12 @@ def test_what_is_on_its_way_keeps_the_next_of_the_same_object_back(connection: C
 )
 def test_a_connection_that_may_not_be_written_to_claims_nothing(connection: Connection, values: dict[str, Any]) -> None:
     note(connection, 7)
-    later = clock.now() + sending.LEASE
+    later = clock.now() + claiming.LEASE
     with transaction() as session:
         row = session.get_one(Connection, connection.id)
         for name, value in values.items():
             setattr(row, name, later if value == "later" else value)
-    assert sending._claim(connection.id, now=clock.now()) is None and stored()[0].attempts == 0
+    assert claiming.claim_next(connection.id, now=clock.now()) is None and stored()[0].attempts == 0
 
 
 def test_what_waits_behind_is_counted_through_all_that_needs_it(connection: Connection) -> None:

@@ -29,12 +29,16 @@ from crm.models import (
     PlanLine,
     SyncLogEntry,
 )  # fmt: skip
+from crm.queries import plan_lines
 from crm.queries import plans as queries
 from crm.services import contacts
 from crm.services.audit import Actor
-from crm.services.sync import parked, planning, plans
-from crm.services.sync.kinds.customer import Customers
-from crm.services.sync.plans import Choice
+from crm.services.sync.outbox import parked
+from crm.services.sync.outbox.kinds import OUTGOING
+from crm.services.sync.outbox.kinds.customer import Customers
+from crm.services.sync.outbox.kinds.port import Send
+from crm.services.sync.plans import planning, plans
+from crm.services.sync.plans.plans import Choice
 from tests.flows.imports import add_contact
 from tests.services.test_sync_matching import connection, customer, import_  # noqa: F401
 
@@ -182,7 +186,9 @@ def test_a_plan_goes_on_where_a_killed_worker_stopped(connection: Connection, mo
     plans.run(id_of(plan), clock=clock.now)
     assert fresh(plan).state == "making", "the lease of the dead worker still stands"
     later = clock.now() + timedelta(minutes=5)
-    plans.sweep(clock=lambda: later)
+    with transaction():
+        assert plans.ring_due(now=later) == [id_of(plan)]
+    plans.run(id_of(plan), clock=lambda: later)
     assert (fresh(plan).state, sorted(lines(plan))) == ("ready", [f"Contact {number}" for number in range(5)])
 
 
@@ -466,8 +472,8 @@ def test_a_rule_approves_what_it_shows(connection: Connection, filters: LineFilt
     edit("Amy Fox", phone="816 555 0909")
     edit("Bea Elm", phone="816 555 0808", company_name="Elm Inc")
     plan = made(connection)
-    assert queries.approvable(plan.id, filters) == len(names)
-    assert {row.line.name for row in queries.lines(plan.id, filters).rows} == names
+    assert plan_lines.approvable(plan.id, filters) == len(names)
+    assert {row.line.name for row in plan_lines.lines(plan.id, filters).rows} == names
     if not names:
         with pytest.raises(Invalid), transaction():
             plans.approve(plan.id, Choice("rule", filters=filters), actor=KIM, now=clock.now())
@@ -673,7 +679,7 @@ def test_the_sync_log_tells_when_a_plan_was_ready_and_what_came_of_it(connection
     worked(plan)
     told = select(SyncLogEntry.message).where(SyncLogEntry.event.in_(("plan_ready", "plan_done")))
     assert db.session.scalars(told.order_by(SyncLogEntry.id)).all() == [
-        f"Plan {plan.id}. Ready. Lines that would write something: 1.",
+        f"Plan {plan.id}. Ready. Lines that would change something: 1.",
         f"Plan {plan.id}. Carried out: done 1.",
     ]
 
@@ -683,3 +689,46 @@ def test_before_the_first_import_nothing_is_planned(connection: Connection) -> N
         session.get_one(Connection, connection.id).read_at = {}
     with pytest.raises(Refused, match="not imported yet"), transaction():
         plans.ask(connection.id, actor=Actor(name="Ada", source="person"), now=clock.now())
+
+
+# --- a kind of record that brings nothing of its own ----------------------------------------------------------
+
+
+class Gadgets:
+    """Goes out; says nothing to plans."""
+
+    def hold(self, session: Any, local_ids: Any) -> None: ...
+
+    def names(self, session: Any, local_ids: Any) -> dict[int, str]:
+        return {id_: f"Gadget {id_}" for id_ in local_ids}
+
+    def prepare(self, batch: Any, entries: Any, *, body: Any) -> dict[int, Send]:
+        return {entry.id: Send("update", {}, {"price": 1}, {"price": ["1", "2"]}, entry.remote_id) for entry in entries}
+
+
+def test_another_kind_is_planned_approved_and_sent_like_customers_and_its_undo_says_what_to_do(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(OUTGOING, "gadget", Gadgets())  # type: ignore[arg-type]
+    monkeypatch.setattr(planning, "going_out", lambda session, connection_id: ["customer", "gadget"])
+    import_(connection, AMY)
+    edit("Amy Fox", phone="816 555 0909")
+    amy = named("Amy Fox").id
+    with transaction() as session:
+        session.add(Link(connection_id=connection.id, kind="gadget", local_id=amy, remote_id="9",
+                         linked_at=clock.now(), synced_at=clock.now()))  # fmt: skip
+    plan = made(connection)
+    found = lines(plan)
+    assert {(line.kind, line.action) for line in found.values()} == {("customer", "update"), ("gadget", "update")}
+    [gadget] = [line for line in found.values() if line.kind == "gadget"]
+    assert gadget.changes == {"price": ["1", "2"]} and plan_lines.LineView(gadget, None).changes[0][0] == "price"
+    plan = approve(plan, Choice("some", ids=(gadget.id,)))
+    waiting = [(entry.kind, entry.plan_line_id) for entry in entries() if entry.state == "pending"]
+    assert waiting == [("gadget", gadget.id)], "and the customer of the same number stays"
+    left = {link.kind: set(link.left) for link in db.session.scalars(select(Link)).all()}
+    assert left == {"customer": {"phone"}, "gadget": set()}
+    settle(plan)
+    with transaction():
+        back = plans.ask_undo(plan_id=id_of(plan), actor=KIM, now=clock.now())
+    [line] = lines(worked(back)).values()
+    assert (line.kind, line.action) == ("gadget", "refuse") and "Change it in Tradebook" in line.reason

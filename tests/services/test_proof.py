@@ -28,9 +28,13 @@ from crm.models import (
 )
 from crm.services import connections
 from crm.services.audit import SYSTEM, Actor
-from crm.services.sync import intake, proof, proof_mending, settings
+from crm.services.sync import settings
+from crm.services.sync.inbox import intake
+from crm.services.sync.proof import mending as proof_mending
+from crm.services.sync.proof import proof
 from sandbox import Served, serving
 from tests.flows.imports import everything, opened, run_import
+from tests.images import after_import
 from tests.quickbooks import connect, quickbooks  # noqa: F401
 
 
@@ -43,7 +47,7 @@ def sandbox() -> Iterator[Served]:
 @pytest.fixture
 def connection(quickbooks: Served) -> Connection:  # noqa: F811
     row = connect(quickbooks, country="US", currency="USD", time_zone="America/Chicago")
-    assert run_import(row.id).state == "done"
+    after_import(row.id, quickbooks)
     return row
 
 
@@ -208,6 +212,39 @@ def test_where_reading_is_switched_off_the_settings_are_the_cause(connection: Co
     assert {one.kind for one in sums} == {"customer", "aging"}
     assert {one.remedy for one in sums} == {"settings"}, "reading the customer again mends nothing of it"
     assert "count:estimate" not in {one["name"] for one in made.figures}
+
+
+def test_a_proof_during_a_pause_says_so_and_waits_for_nothing_that_cannot_come(
+    connection: Connection, sandbox: Served
+) -> None:
+    with transaction() as session:
+        settings.pause(session, connection.id, "*", actor=SYSTEM, now=clock.now())
+    proof_id = begin(connection.id)
+    body = unpaid(sandbox)
+    dearer(sandbox, body)
+    proof.run(proof_id, clock=clock.now, jitter=lambda: 0.0)
+    proof.run(proof_id, clock=lambda: clock.now() + timedelta(minutes=1), jitter=lambda: 0.0)
+    made = stored(proof_id)
+    assert made.state == "different", "at most one look more, for sums that moved between two questions of ours"
+    assert made.progress["paused_since"].startswith(str(clock.now().year))
+    assert lines(made)["invoice", body["Id"], "total"].remedy == "settings"
+    assert list(db.session.scalars(select(Notice).where(Notice.topic == "proof_different"))) == []
+    with transaction() as session:
+        settings.resume(session, connection.id, "*", actor=SYSTEM, now=clock.now())
+    again = prove(connection.id)
+    assert "paused_since" not in again.progress
+
+
+def test_the_nightly_proof_waits_for_the_end_of_a_pause(connection: Connection) -> None:
+    with transaction() as session:
+        settings.pause(session, connection.id, "*", actor=SYSTEM, now=clock.now())
+    night = clock.now() + timedelta(days=1)
+    with transaction():
+        assert proof.start_due(now=night) == []
+    with transaction() as session:
+        settings.resume(session, connection.id, "*", actor=SYSTEM, now=clock.now())
+    with transaction():
+        assert len(proof.start_due(now=night)) == 1
 
 
 def test_what_cannot_be_read_is_neither_equal_nor_gone(connection: Connection, sandbox: Served) -> None:

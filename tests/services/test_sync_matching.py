@@ -15,7 +15,7 @@ from crm.domain.records import Address, CustomerRecord, Origin, PhoneField
 from crm.models import Connection, Contact, ContactPoint, Customer, Link, Match, TimelineEntry
 from crm.providers.accounting.base import Page
 from crm.services import identity_keys
-from tests.flows.imports import add_contact, opened, run_import
+from tests.flows.imports import WITHOUT_LISTS, add_contact, opened, run_import
 
 OFFICE = "(555) 010-7000"
 
@@ -23,7 +23,7 @@ OFFICE = "(555) 010-7000"
 class Books:
     """The given customers, `size` to a page."""
 
-    spec = None
+    spec = WITHOUT_LISTS
 
     def __init__(self, customers: Sequence[CustomerRecord], size: int = 1000) -> None:
         self.customers, self.size = customers, size
@@ -97,6 +97,17 @@ def test_a_shared_office_line_links_nobody(connection: Connection) -> None:
     others = ["Sam Carter", "Elena Rossi", "Tom Byrne", "Yuki Mori"]
     run = import_(connection, *(customer(n, name, phone=OFFICE) for n, name in enumerate(others, 1)))
     assert run.counts.get("linked", 0) == 0
+
+
+def test_thirty_strangers_on_the_office_line_do_not_crowd_out_the_contact_of_the_same_name(
+    connection: Connection,
+) -> None:
+    have(*({"name": f"Stranger{n} Person{n}", "phones": (OFFICE,)} for n in range(30)))
+    address = {"street": "4581 Finch St.", "city": "Bayshore", "postal_code": "94326"}
+    [amy] = have({"name": "Amy Lauterbach", **address})
+    at_work = Address(line1="4581 Finch Street", city="Bayshore", postal_code="94326")
+    import_(connection, customer(1, "Amy Lauterbach", phone=OFFICE, billing_address=at_work))
+    assert db.session.scalars(select(Link.local_id).where(Link.kind == "customer")).all() == [amy]
 
 
 def test_two_customers_that_want_one_contact_both_wait(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from crm import clock
 from crm.db import db, transaction
 from crm.domain import policies
 from crm.domain.errors import Changed, Invalid, NotFound, Refused
-from crm.models import AuditEntry, Connection, Document, Sweep, SyncRun
+from crm.models import AuditEntry, Connection, Sweep, SyncRun
 from crm.queries import sync_settings as queries
 from crm.services import sync
 from crm.services.audit import SYSTEM, Actor
@@ -46,13 +46,15 @@ def told() -> list[str]:
     return list(db.session.scalars(select(AuditEntry.summary).order_by(AuditEntry.id)))
 
 
-def test_without_a_row_customers_go_both_ways_and_documents_come_in(company: int) -> None:
+def test_without_a_row_what_can_be_written_goes_both_ways_and_the_rest_comes_in(company: int) -> None:
     found = settings.of_connection(db.session(), company)
     assert {kind: setting.direction for kind, setting in found.items() if kind != "*"} == {
-        "customer": "both", "invoice": "in", "payment": "in", "credit_memo": "in", "estimate": "in",
+        "customer": "both", "item": "both", "invoice": "both", "payment": "both", "credit_memo": "in",
+        "estimate": "both", "sales_receipt": "in", "refund_receipt": "in", "vendor": "both", "bill": "both",
+        "bill_payment": "in",
     }  # fmt: skip
     assert found["customer"].allows_in and found["customer"].allows_out
-    assert found["invoice"].allows_in and not found["invoice"].allows_out
+    assert found["credit_memo"].allows_in and not found["credit_memo"].allows_out
     assert all(setting.version == 0 for setting in found.values())
     other = settings.current(db.session(), company, "term")
     assert not other.allows_in and not other.allows_out  # not kept in step at all
@@ -100,7 +102,10 @@ def test_whoever_saw_an_older_version_is_told(company: int) -> None:
     assert now_of(company).direction == "in"
 
 
-@pytest.mark.parametrize(("kind", "direction"), [("invoice", "both"), ("payment", "out"), ("customer", "sideways")])
+@pytest.mark.parametrize(
+    ("kind", "direction"),
+    [("credit_memo", "both"), ("bill_payment", "out"), ("sales_receipt", "both"), ("customer", "sideways")],
+)
 def test_what_cannot_be_written_yet_cannot_go_out(company: int, kind: str, direction: str) -> None:
     with pytest.raises(Invalid) as refused:
         change(company, kind, version=0, direction=direction)
@@ -114,7 +119,7 @@ def test_unknown_fields_policies_kinds_and_companies_are_refused(company: int) -
     with pytest.raises(Invalid):
         change(company, version=0, policies={"balance": "ours"})
     with pytest.raises(NotFound):
-        change(company, "vendor", version=0, direction="in")
+        change(company, "time_activity", version=0, direction="in")
     with pytest.raises(NotFound):
         change(company + 1, version=0, direction="in")
     with pytest.raises(Refused):
@@ -202,7 +207,10 @@ def test_an_import_reads_only_what_may_come_in(company: int) -> None:
     change(company, "payment", version=0, direction="off")
     with transaction() as session:
         settings.pause(session, company, "estimate", actor=SASHA, now=clock.now())
-    assert start() == ["customer", "invoice", "credit_memo"]
+    assert start() == [
+        "customer", "item", "invoice", "credit_memo", "sales_receipt", "refund_receipt", "vendor", "bill",
+        "bill_payment",
+    ]  # fmt: skip
     with pytest.raises(Refused, match="Payments"):
         start(["customer", "payment"])
     with transaction() as session:
@@ -228,14 +236,21 @@ def test_a_paused_company_is_not_read_again_by_itself(company: int) -> None:
         assert len(sync.start_due(now=clock.now())) == 1
 
 
-def test_custom_fields_that_carry_a_value_are_found_in_the_mirror(company: int) -> None:
+def test_a_custom_field_is_filled_from_a_field_of_ours_or_typed(app: Flask, company: int) -> None:
     with transaction() as session:
-        for number, value in enumerate(("Crew 4", "")):
-            fields = [{"Name": f"Field {number}", "Type": "StringType", "StringValue": value}]
-            session.add(
-                Document(
-                    connection_id=company, kind="invoice", remote_id=str(number), customer_remote_id="1", total=1,
-                    record={"extra": {"CustomField": fields}}, seen_at=clock.now(),
-                )
-            )  # fmt: skip
-    assert queries.custom_fields(db.session(), company) == ["Field 0"]
+        session.get_one(Connection, company).preferences = {
+            "custom_fields": [{"definition_id": "1", "name": "Job"}, {"definition_id": "2"}]
+        }
+    assert [(one.definition_id, one.name) for one in queries.custom_fields(db.session(), company)] == [
+        ("1", "Job"), ("2", "")
+    ]  # fmt: skip
+    with transaction() as session:
+        after = settings.change(session, company, "invoice", custom_fields={"1": "title", "2": ""}, version=0,
+                                actor=SYSTEM, now=clock.now())  # fmt: skip
+    assert after.custom_fields == {"1": "title"}
+    with pytest.raises(Invalid) as told, transaction() as session:
+        settings.change(session, company, "invoice", custom_fields={"3": "title"}, version=1, actor=SYSTEM,
+                        now=clock.now())  # fmt: skip
+    assert "custom-3" in told.value.fields
+    [latest, *_] = queries.history(db.session(), company)
+    assert latest.changes == ["Custom field 1: typed on each document → title"]

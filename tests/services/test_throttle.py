@@ -26,11 +26,12 @@ from crm.domain.errors import NotFound, RateLimited
 from crm.models import CallSlot, Connection
 from crm.services import connections, throttle
 from sandbox import Served
+from tests.conftest import own_redis
 from tests.quickbooks import connect, reread
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = rules.WINDOWS
-SERVER = os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/15"
+SERVER = own_redis(os.environ.get("TEST_REDIS_URL") or "redis://127.0.0.1:6379/14")
 
 
 def _answers(url: str) -> bool:

@@ -13,7 +13,7 @@ from crm import clock
 from crm.db import db
 from crm.domain.records import CustomerRecord, Origin
 from crm.models import Conflict, Contact, Customer, Link, OutboxEntry, Plan, PlanLine, SyncSettings
-from crm.services.sync.stored import as_stored
+from crm.services.sync.mirror.stored import as_stored
 from tests.engine_rows import add, ago, company, contact, entry, line, sweep
 from tests.web.test_api import key  # noqa: F401
 
@@ -42,7 +42,7 @@ def test_a_program_learns_whether_a_company_is_in_step_and_why_not(client: Flask
     assert told["reasons"][0]["sentence"].startswith("1 change could not be sent")
     kinds = {row["kind"]: row for row in told["kinds"]}
     assert (kinds["customer"]["parked"], kinds["customer"]["direction"]) == (1, "both")
-    assert (kinds["invoice"]["parked"], kinds["invoice"]["direction"]) == (0, "in")
+    assert (kinds["credit_memo"]["parked"], kinds["credit_memo"]["direction"]) == (0, "in")
     assert told["last_proof"] is None and told["webhook_at"] is not None
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from crm import clock
-from crm.blueprints import conflicts as conflicts_page
+from crm.blueprints import conflict_texts
 from crm.db import db, transaction
 from crm.models import Conflict, Connection, Contact, OutboxEntry
 from crm.services import conflicts
@@ -92,7 +92,7 @@ def test_after_a_decision_the_next_one_comes(client: FlaskClient, sign_in, empti
     assert last.location == "/sync/conflicts" and states() == ["resolved"] * 3
     assert "Nothing to decide" in client.get("/sync/conflicts").text
     decided = client.get(f"/sync/conflicts/{emptied['Amy Fox']}").text
-    assert "Kept ours: 8165550101" in decided and 'name="choice"' not in decided
+    assert "Kept ours: (816) 555-0101" in decided and 'name="choice"' not in decided
 
 
 def test_what_was_decided_leads_back_to_the_contact_and_an_admin_to_the_outbox(
@@ -118,7 +118,21 @@ def test_what_was_decided_leads_back_to_the_contact_and_an_admin_to_the_outbox(
     ("email", "5551234567", "5551234567"),
 ])  # fmt: skip
 def test_numbers_are_shown_in_one_notation(field: str, text: str, shown: str) -> None:
-    assert conflicts_page._shown(field, text, "US") == shown
+    assert conflict_texts.phones(field, text, "US") == shown
+
+
+@pytest.mark.parametrize(("field", "text", "shown"), [
+    ("due_date", "2026-12-03", "Dec 3, 2026"),
+    ("due_date", "", ""),
+    ("due_date", "soon", "soon"),
+    ("price", "1234.5", "$1,234.50"),
+    ("deposit", "12", "$12.00"),
+    ("custom_fields", "1=Blue\n2=Kim", "Colour: Blue\nCustom field 2: Kim"),
+    ("customer_memo", "2026-12-03", "2026-12-03"),
+])  # fmt: skip
+def test_values_read_as_people_write_them(field: str, text: str, shown: str) -> None:
+    company = Connection(currency="USD", preferences={"custom_fields": [{"definition_id": 1, "name": "Colour"}]})
+    assert conflict_texts.shown(Conflict(field=field, connection=company), text).replace("\xa0", " ") == shown
 
 
 def test_a_value_by_hand_and_one_that_cannot_be_kept(client: FlaskClient, sign_in, emptied: dict[str, int]) -> None:

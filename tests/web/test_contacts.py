@@ -29,6 +29,7 @@ from crm.models import (
     User,
 )
 from crm.services import contacts as service
+from crm.services import households
 from crm.services.audit import Actor
 
 ANNA = {"display_name": "Anna O'Brien", "company_name": "Brien Bakery", "city": "Atlanta", "type": "customer"}
@@ -328,6 +329,21 @@ def test_all_that_match_are_changed_after_their_number_was_confirmed(
     monkeypatch.setattr(service, "MAX_BULK", 0)
     refused = client.post("/contacts/bulk", data={"all": "1", "deed": "archive"})
     assert refused.status_code == 422 and "up to 0 contacts" in refused.text
+
+
+def test_who_others_are_billed_to_is_left_out_when_many_are_archived_and_named(
+    client: FlaskClient, rep: User
+) -> None:
+    payer, member, free = (contact({"display_name": f"Nr {n}"}, phone="", email="").id for n in range(3))
+    with transaction():
+        households.join(member, payer, actor=Actor("kim@example.com"), now=clock.now())
+    done = client.post("/contacts/bulk", data={"ids": [payer, member, free], "deed": "archive"}, follow_redirects=True)
+    assert "Not archived, since others are billed to them: Nr 0. Make another one the bill-to" in done.text
+    assert "2 contacts archived." in done.text and "were so already" not in done.text
+    db.session.rollback()
+    assert [found.id for found in db.session.query(Contact).filter(Contact.archived_at.is_(None))] == [payer]
+    alone = client.post("/contacts/bulk", data={"ids": [payer], "deed": "archive"}, follow_redirects=True).text
+    assert "Nr 0. Make another" in alone and "0 contacts" not in alone
 
 
 def test_an_export_leaves_an_entry_that_says_how_many_and_which(client: FlaskClient, rep: User) -> None:

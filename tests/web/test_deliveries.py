@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from crm.db import db
 from crm.models import Delivery, InboxEvent
-from crm.services.sync import showing
+from crm.services.sync.inbox import showing
 from tests.engine_rows import REALM, ago, company, contact, delivery, event, sweep
 
 

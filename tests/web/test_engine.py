@@ -205,7 +205,7 @@ def test_changes_are_asked_for_now_unless_that_would_do_nothing(client: FlaskCli
     assert _due(books) <= clock.now()
     client.post(f"/sync/{books}/pause")
     answer = client.post(f"/sync/{books}/sweep")
-    assert answer.status_code == 400 and "Resume it first." in answer.text
+    assert answer.status_code == 409 and "Resume it first." in answer.text
     assert client.post("/sync/4711/sweep").status_code == 404
 
 
@@ -225,7 +225,7 @@ def test_a_proof_is_started_once(client: FlaskClient, sign_in) -> None:
         session.get_one(Connection, books).state = "needs_reconnect"
         session.scalars(select(Proof)).one().state = "failed"
     answer = client.post(f"/sync/{books}/prove")
-    assert answer.status_code == 400 and "Reconnect" in answer.text
+    assert answer.status_code == 409 and "Reconnect" in answer.text
 
 
 @pytest.mark.parametrize("role", ["rep", "bookkeeper"])

@@ -7,13 +7,11 @@ from sqlalchemy import select
 
 from crm.db import db
 from crm.domain.evidence import BEST, strength
-from crm.models import Connection, Contact, Customer, Link, Match
-from crm.queries.match_cards import cards, compare, of_contact, of_customer
+from crm.models import Connection, Contact, Match
+from crm.queries.match_sides import compare, of_contact, of_customer
 from tests.flows.imports import opened, run_import
 from tests.services.test_matches import doubtful  # noqa: F401
 from tests.services.test_sync_matching import Books, connection, customer, have  # noqa: F401
-
-HTMX = {"HX-Request": "true"}
 
 
 def claimed_twice(connection: Connection) -> int:  # noqa: F811
@@ -50,6 +48,15 @@ def test_only_what_contradicts_is_marked_not_what_is_written_otherwise(app, conn
     }  # fmt: skip
 
 
+def test_the_person_of_a_company_is_shown_where_the_books_have_one(app, connection) -> None:  # noqa: F811
+    [id_] = have({"name": "Walter Greene"})
+    ours = db.session.get_one(Contact, id_)
+    theirs = {"display_name": "Cornerstone Realty", "given_name": "Ann", "family_name": "Greene"}
+    [line] = [one for one in compare(of_customer(theirs, "US"), of_contact(ours)) if one.label == "Person"]
+    assert [value.text for value in line.theirs] == ["Ann Greene"] and line.state == "", "the family name that agrees"
+    assert "Person" not in states(theirs | {"display_name": "Greene, Ann"}, ours), "said once"
+
+
 def test_the_score_stands_on_a_scale_with_a_word() -> None:
     assert (strength(BEST), strength(80), strength(40), strength(39), strength(-20)) == (
         "strong", "strong", "fair", "weak", "weak",
@@ -60,9 +67,9 @@ def test_the_card_says_where_both_sides_stand_and_how_strong_the_evidence_is(
     client: FlaskClient, sign_in, doubtful  # noqa: F811
 ) -> None:
     sign_in("rep")
-    page = client.get("/matches").text
+    page = client.get("/matches/desk").text
     match = db.session.scalars(select(Match)).one()
-    for text in ("QuickBooks customer", "Contact in Tradebook", "2 open invoices", f"{match.score} of {BEST} points"):
+    for text in ("2 open invoices", f"{match.score} of {BEST} points", "Sold in all", "$30.00"):
         assert text in page, text
 
 
@@ -71,46 +78,29 @@ def test_who_else_claims_the_contact_is_said_with_the_way_there(
 ) -> None:
     sign_in("rep")
     contact_id = claimed_twice(connection)
-    page = client.get("/matches").text
-    assert page.count("Also claimed by:") == 2 and f"contact={contact_id}" in page
+    page = client.get("/matches/desk").text
+    assert page.count("Also claimed by:") == 1 and f"contact={contact_id}" in page
     alone = client.get(f"/matches?contact={contact_id}").text
-    assert alone.count("data-card") == 2 and "Customers that may be" in alone
-    assert "data-card" not in client.get(f"/matches?contact={contact_id + 1}").text
+    assert alone.count("data-row-link") == 2 and "Only what is about" in alone
+    assert "data-row-link" not in client.get(f"/matches?contact={contact_id + 1}").text
 
 
-def test_htmx_gets_the_decided_card_alone_its_rivals_and_the_count(
+def test_the_runner_up_is_one_key_away_with_what_it_lacks(
     client: FlaskClient, sign_in, connection  # noqa: F811
 ) -> None:
     sign_in("rep")
-    contact_id = claimed_twice(connection)
-    first, second = db.session.scalars(select(Match).order_by(Match.customer_id)).all()
-    gone, rival = first.customer_id, second.customer_id
-    answer = client.post(f"/matches/{first.id}/confirm", headers=HTMX, data={"next": "/matches?sort=name"})
-    assert answer.status_code == 200 and "<html" not in answer.text
-    assert f'id="customer-{gone}"' not in answer.text
-    assert f'id="customer-{rival}"' in answer.text and "linked to the customer “Deborah Henry” already" in answer.text
-    assert 'id="match-count" hx-swap-oob="true">1<' in answer.text and "is linked to Deborah Henry" in answer.text
-    assert 'value="/matches?sort=name"' in answer.text
-    db.session.remove()
-    assert db.session.scalars(select(Link.local_id)).all() == [contact_id]
-
-
-def test_a_decision_that_came_too_late_is_said_and_the_card_shown_as_it_is_now(
-    client: FlaskClient, sign_in, connection  # noqa: F811
-) -> None:
-    sign_in("rep")
-    claimed_twice(connection)
-    first, second = (match.id for match in db.session.scalars(select(Match).order_by(Match.customer_id)).all())
-    client.post(f"/matches/{first}/confirm")
-    late = client.post(f"/matches/{second}/confirm", headers=HTMX)
-    assert late.status_code == 200 and "already linked to the customer" in late.text and "data-card" in late.text
-    again = client.post(f"/matches/{first}/reject", headers=HTMX)
-    assert "Somebody has decided" in again.text
-
-
-def test_a_card_that_waits_no_more_is_left_out(app, connection) -> None:  # noqa: F811
-    claimed_twice(connection)
-    ids = db.session.scalars(select(Customer.id).order_by(Customer.id)).all()
-    assert [card.customer.id for card in cards([*reversed(ids), 999])] == list(reversed(ids))
-    db.session.get_one(Customer, ids[0]).match_state = "linked"
-    assert [card.customer.id for card in cards(ids)] == [ids[1]]
+    have({"name": "Maria Keller", "phones": ("555 010 2200",), "email": "keller@home.example"},
+         {"name": "Bruno Keller", "phones": ("555 010 2200",)})  # fmt: skip
+    waits = customer(1, "Jonas Keller", phone="555-010-2200", email="keller@home.example")
+    run_import(connection.id, open_books=opened(Books([waits])))
+    best, second = db.session.scalars(select(Match).order_by(Match.rank)).all()
+    page = client.get("/matches/desk").text
+    assert "Maria Keller" in page.split("Who else is in question")[0]
+    assert f"{best.score - second.score} fewer" in page.split("Who else is in question</h2>")[1]
+    assert f"candidate={second.id}" in page and 'data-key="r"' in page
+    other = client.get(f"/matches/desk?at=match-{best.customer_id}&candidate={second.id}").text
+    assert f'name="match" value="{second.id}"' in other and f"candidate={best.id}" in other
+    # the best is turned down: the customer stays, with the other one
+    gone = client.post("/matches/desk", data={"at": f"match-{best.customer_id}", "act": "apart", "match": best.id})
+    assert gone.location == f"/matches/desk?at=match-{best.customer_id}"
+    assert f'name="match" value="{second.id}"' in client.get(gone.location).text

@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from crm import clock
 from crm.db import db
+from crm.domain.directions import OUTGOING
 from crm.domain.records import CustomerRecord, Origin
+from crm.domain.runs import RESOURCES
 from crm.models import AuditEntry, Customer, Link, OutboxEntry, OutboxNeed, Plan
-from crm.services.sync.stored import as_stored
+from crm.services.sync.mirror.stored import as_stored
 from tests.engine_rows import add, ago, company, contact, entry, line
 from tests.queries.test_contacts import statements
 
@@ -236,3 +238,22 @@ def test_only_admins_see_and_steer_the_outbox(client: FlaskClient, sign_in, role
                  "/sync/outbox/cause"):  # fmt: skip
         assert client.post(path).status_code == 403
     assert state_of(id_) == "parked"
+
+
+def test_the_way_to_a_record_in_quickbooks_says_which_company_it_opens(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    books = company(environment="production")
+    amy = contact("Amy Fox")
+    inactive = parked(books, amy, "inactive", remote_id="58")
+    page = client.get(f"/sync/outbox/{inactive}").text
+    assert 'href="https://app.qbo.intuit.com/app/customerdetail?nameId=58"' in page
+    assert "shows no. 58 of the company your browser is signed in to there: make sure it is Bedrock." in page
+    unknown = entry(books, 9, "parked", kind="tax_code", cause="inactive", remote_id="7")
+    assert "Open in QuickBooks" not in client.get(f"/sync/outbox/{unknown}").text
+
+
+def test_the_filter_offers_every_kind_that_goes_out(client: FlaskClient, sign_in) -> None:
+    sign_in("admin")
+    entry(company(), contact())
+    page = client.get("/sync/outbox").text
+    assert all(f'<option value="{kind}">' in page for kind in OUTGOING if kind in RESOURCES) and len(OUTGOING) > 1

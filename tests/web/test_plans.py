@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,9 +13,12 @@ from sqlalchemy import select, update
 
 from crm import clock
 from crm.db import db, transaction
-from crm.models import Connection, OutboxEntry, Plan, PlanLine
-from crm.services.sync import plans, settings
-from crm.services.sync.plans import Choice
+from crm.models import Connection, Contact, Link, OutboxEntry, Plan, PlanLine, SyncRun
+from crm.services.sync import settings
+from crm.services.sync.plans import plans
+from crm.services.sync.plans.importing import is_planned
+from crm.services.sync.plans.plans import Choice
+from tests.flows.test_import_plans import planned_import
 from tests.services.test_plans import (
     AMY,
     BEA,
@@ -30,7 +34,7 @@ from tests.services.test_plans import (
     settle,
     worked,
 )
-from tests.services.test_sync_matching import connection, import_  # noqa: F401
+from tests.services.test_sync_matching import connection, have, import_  # noqa: F401
 
 
 @pytest.fixture
@@ -193,7 +197,7 @@ def test_a_contact_is_created_from_its_page_by_a_plan(admin: FlaskClient, connec
     assert "Name: " in shown and "<b>Carl Oak</b>" in shown
     assert "QuickBooks is read-only" in shown and "Approve all" not in shown
     refused = admin.post(address(plan, "/approve"), data={"what": "all"})
-    assert refused.status_code == 400 and "first plan" in refused.text
+    assert refused.status_code == 409 and "first plan" in refused.text
     open_connection(connection)
     assert "Approve all 1 line" in admin.get(address(plan)).text
     assert admin.post(address(plan, "/approve"), data={"what": "all", "seen": "1"}).status_code == 303
@@ -212,7 +216,7 @@ def test_the_list_of_contacts_plans_the_ticked_or_all_that_match(admin: FlaskCli
 
 def test_without_a_company_nothing_can_be_planned(admin: FlaskClient, app) -> None:
     answer = admin.post("/sync/plans")
-    assert answer.status_code == 400 and "Connect QuickBooks first" in answer.text
+    assert answer.status_code == 409 and "Connect QuickBooks first" in answer.text
     assert "Connect a company first" in admin.get("/sync/plans").text
     assert admin.get("/sync/plans/4711").status_code == 404
 
@@ -257,7 +261,7 @@ def test_writing_is_paused_by_a_button(admin: FlaskClient, connection: Connectio
 
 
 def test_an_undo_is_shown_before_anything_is_taken_back(admin: FlaskClient, plan: Plan) -> None:
-    assert admin.post(address(plan, "/undo")).status_code == 400
+    assert admin.post(address(plan, "/undo")).status_code == 409
     admin.post(address(plan, "/approve"), data={"what": "all"})
     worked(plan)
     settle(plan)
@@ -306,3 +310,107 @@ def test_a_plan_says_when_the_settings_do_not_let_anything_out(
     with transaction() as session:
         settings.pause(session, connection.id, "customer", actor=KIM, now=clock.now())
     assert "Customers are not written just now" in admin.get(address(plan)).text
+
+
+# --- an import, planned first ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def import_plan(connection: Connection) -> Plan:
+    """Amy would be linked, Bea be made."""
+    have({"name": "Amy Fox", "phones": ("816 555 0101",)})
+    return planned_import(connection, AMY, BEA)
+
+
+def test_an_import_can_be_asked_for_its_plan_where_it_is_started(admin: FlaskClient, connection: Connection) -> None:
+    page = admin.get(f"/integrations/{connection.id}").text
+    assert "See the plan first" in page
+    answer = admin.post(f"/integrations/{connection.id}/import", data={"plan": "first"})
+    run = db.session.scalars(select(SyncRun)).one()
+    assert answer.status_code == 303 and is_planned(run)
+    assert "Plan of what would change" in admin.get(f"/integrations/runs/{run.id}").text
+
+
+def test_the_import_leads_to_its_plan_and_the_plan_says_that_nothing_was_touched(
+    admin: FlaskClient, import_plan: Plan
+) -> None:
+    run = db.session.scalars(select(SyncRun)).one()
+    result = admin.get(f"/integrations/runs/{run.id}").text
+    assert f'href="/sync/plans/{id_of(import_plan)}"' in result and "contacts that were here" not in result
+    page = admin.get(address(import_plan)).text
+    for text in ("No contact has been touched", "$120.50", "Belongs to “Amy Fox”", "New contact", "Approve all 2 lines",
+                 "Sales so far", "Discard"):  # fmt: skip
+        assert text in page, text
+    assert "Open for writing" not in page and "QuickBooks is read-only" not in page
+    assert "contacts/0" not in page
+
+
+def test_approving_the_plan_of_an_import_leaves_the_books_read_only_and_offers_its_undo(
+    admin: FlaskClient, import_plan: Plan
+) -> None:
+    assert admin.post(address(import_plan, "/approve"), data={"what": "all", "seen": "2"}).status_code == 303
+    worked(import_plan)
+    page = admin.get(address(import_plan)).text
+    assert "Carried out" in page and "Undo…" in page
+    assert db.session.scalars(select(Connection)).one().read_only
+    assert "Bea Elm" in admin.get("/contacts").text
+    listed = admin.get("/sync/plans").text
+    assert 'data-label="Create" class="num">1<' in listed and 'data-label="Change" class="num">1<' in listed
+
+
+def test_a_plan_is_shown_as_done_as_soon_as_its_last_line_is(admin: FlaskClient, plan: Plan) -> None:
+    admin.post(address(plan, "/approve"), data={"what": "all"})
+    worked(plan)
+    assert "Being carried out" in admin.get(address(plan)).text
+    settle(plan)
+    assert db.session.get_one(Plan, id_of(plan)).state == "carrying_out", "its worker has not looked again yet"
+    page = admin.get(address(plan)).text
+    assert "Carried out" in page and "Being carried out" not in page and 'hx-trigger="every' not in page
+
+
+# --- what both sides never agreed on --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def differing_plan(connection: Connection) -> Plan:
+    """A first plan in which the company of both Amy and Bea differs, and was never agreed on."""
+    import_(connection, replace(AMY, company_name="Fox Inc"), replace(BEA, company_name="Elm Inc"))
+    with transaction() as session:
+        for link in session.scalars(select(Link)):
+            link.base = {name: text for name, text in link.base.items() if name != "company_name"}
+        session.execute(update(Contact).values(company_name="Ours"))
+    return made(connection)
+
+
+def test_what_differs_is_decided_by_rule_and_singly_where_it_is_shown(
+    admin: FlaskClient, differing_plan: Plan
+) -> None:
+    page = admin.get(address(differing_plan)).text
+    assert "both sides never agreed" in page and "Approve all" not in page
+    page = admin.get(address(differing_plan, "?field=company_name")).text
+    for text in ("Use QuickBooks’ for all these 2 company fields", "QuickBooks says Fox Inc", "here stands Ours"):
+        assert text in page, text
+    where = address(differing_plan, "/differences")
+    admin.post(where, data={"choice": "theirs-rule", "field": "company_name"})
+    assert {line.action for line in lines(differing_plan).values()} == {"take_theirs"}
+    amy = lines(differing_plan)["Amy Fox"]
+    admin.post(where, data={"choice": "ours", "ids": amy.id})
+    assert {name: line.action for name, line in lines(differing_plan).items()} == {
+        "Amy Fox": "send_ours", "Bea Elm": "take_theirs"
+    }  # fmt: skip
+    admin.post(where, data={"choice": "leave", "ids": amy.id})
+    assert "Approve all 1 line" in admin.get(address(differing_plan)).text
+    assert admin.post(where, data={"choice": "ours"}).status_code == 422
+    assert admin.post(where, data={"choice": "both", "ids": amy.id}).status_code == 422
+    admin.post(address(differing_plan, "/approve"), data={"what": "all"})
+    worked(differing_plan)
+    assert (named("Bea Elm").company_name, named("Amy Fox").company_name) == ("Elm Inc", "Ours")
+
+
+def test_a_line_leads_to_the_page_of_what_it_is_about(admin: FlaskClient, plan: Plan) -> None:
+    with transaction():
+        about = {"kind": "invoice", "local_id": 77, "remote_id": "145", "name": "1045"}
+        db.session.add(PlanLine(plan_id=id_of(plan), action="skip", **about))
+    page = admin.get(address(plan)).text
+    assert 'href="/invoices/77"' in page and "Invoice, QuickBooks no.&nbsp;145" in page
+    assert f'href="/contacts/{named("Amy Fox").id}"' in page

@@ -117,8 +117,8 @@ def test_a_difference_stands_with_its_cause_and_is_read_again_by_its_button(
     assert {event.remote_id for event in db.session.scalars(select(InboxEvent))} == {"77", "78"}
     assert db.session.get_one(ProofLine, second).mended_at is not None
     assert client.post(f"/sync/proofs/{proof_id}/mend", data={"line": "x"}).status_code == 422
-    assert client.post(f"/sync/proofs/{proof(connection, 'equal')}/mend").status_code == 400
-    assert client.post(f"/sync/proofs/{proof(connection, 'running')}/mend").status_code == 400
+    assert client.post(f"/sync/proofs/{proof(connection, 'equal')}/mend").status_code == 409
+    assert client.post(f"/sync/proofs/{proof(connection, 'running')}/mend").status_code == 409
     assert client.post("/sync/proofs/99999/mend").status_code == 404
 
 
@@ -185,6 +185,20 @@ def test_a_pause_is_told_while_a_proof_runs_and_no_longer(
     client.post(f"/sync/settings/{connection}/pause", data={"kind": "*"})
     assert "The sync is paused" in client.get(f"/sync/proofs/{proof(connection, 'running')}").text
     assert "The sync is paused" not in client.get(f"/sync/proofs/{proof(connection, 'equal')}").text
+    before = client.get("/sync/proofs").text
+    assert "our figures would be those of that moment" in before and "while paused" not in before
+    made = proof(connection, progress={"calls": 9, "paused_since": "2026-11-20T17:30:00+00:00"})
+    line(made)
+    page = client.get(f"/sync/proofs/{made}").text
+    assert "Made while the sync was paused" in page and "Resume, then prove again." in page
+    assert "Nov 20, 2026, 5:30 PM UTC, when it" in page.split("Made while the sync was paused")[1]
+    client.post(f"/sync/proofs/{made}/mend")
+    assert "1 object will be read again once the sync is resumed" in client.get(f"/sync/proofs/{made}").text
+    client.post(f"/sync/settings/{connection}/resume", data={"kind": "*"})
+    page = client.get(f"/sync/proofs/{made}").text
+    assert "Made while the sync was paused" in page and "The sync goes on since" in page
+    assert "while paused" in client.get("/sync/proofs").text
+    assert "those of that moment" not in client.get("/sync/proofs").text
 
 
 def test_what_differs_stands_before_the_figures(client: FlaskClient, sign_in: SignIn, connection: int) -> None:

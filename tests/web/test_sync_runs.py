@@ -53,7 +53,7 @@ def test_a_connection_that_does_not_work_refuses_with_a_sentence(
     with transaction() as session:
         session.get_one(Connection, connection.id).state = "needs_reconnect"
     answer = client.post(f"/integrations/{connection.id}/import")
-    assert answer.status_code == 400
+    assert answer.status_code == 409
     assert "Reconnect" in answer.text and db.session.scalars(select(SyncRun)).all() == []
 
 
@@ -65,7 +65,7 @@ def test_a_running_import_shows_how_far_it_is_and_looks_again_by_itself(
     page = client.get(f"/integrations/runs/{run_id}").text
     for text in ("2,000 of 6,000 customers", "33%", "a second", "left", "Cancel import", 'hx-trigger="every 1s"'):
         assert text in page
-    assert 'Step <b class="num">1</b> of' in page
+    assert 'Step <b class="num">2</b> of' in page, "lists come first"
     piece = client.get(f"/integrations/runs/{run_id}", headers={"HX-Request": "true"}).text
     assert piece.lstrip().startswith('<div class="stack" id="run"') and "<html" not in piece
 
@@ -143,7 +143,7 @@ def test_cancel_and_try_now_do_what_they_say(client: FlaskClient, sign_in, conne
     assert _run(run_id).lease_until is None
     assert client.post(f"/integrations/runs/{run_id}/cancel").status_code == 303
     assert _run(run_id).state == "cancelled"
-    assert client.post(f"/integrations/runs/{run_id}/cancel").status_code == 400
+    assert client.post(f"/integrations/runs/{run_id}/cancel").status_code == 409
 
 
 @pytest.mark.parametrize("role", ["rep", "bookkeeper"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -46,11 +47,11 @@ def test_the_page_shows_every_kind_its_way_and_the_mapping(client: FlaskClient, 
     for words in (
         "Bedrock Foundation Repair", "Customers", "Invoices", "Credit memos", "PrimaryPhone", "Newest wins",
         "The later of the two changes wins",
-        "As by default", "Your books are safe", "Contacts here have no fields of their own making yet",
+        "As by default", "Your books are safe", "No custom field of sales forms is switched on in QuickBooks",
     ):  # fmt: skip
         assert words in page
-    assert page.count('value="both"') == 1  # only customers can go out
-    assert "Invoices are not written to QuickBooks yet." in page
+    assert page.count('value="both"') == sum("both" in ways for ways in settings.ways(company).values())
+    assert "Credit memos are not written to QuickBooks yet." in page
 
 
 def test_without_a_company_it_says_what_to_do(client: FlaskClient, sign_in: Callable[..., User]) -> None:
@@ -81,6 +82,26 @@ def test_direction_and_rules_are_saved_and_told_with_who_and_when(client: FlaskC
     assert "Version 1" in page
 
 
+def test_each_kind_is_a_line_in_words_until_it_is_opened(client: FlaskClient, company: int) -> None:
+    def line(kind: str, query: str = "") -> tuple[bool, str]:
+        """Whether it is open, and what its line says."""
+        one = client.get(f"/sync/settings{query}").text.split(f'id="kind-{kind}"')[1]
+        return one[:5] == " open", " ".join(re.sub("<[^>]+>", " ", one.split("</summary>")[0].split(">", 1)[1]).split())
+
+    assert line("customer") == (False, "Customers Both ways Where both sides changed a field: the usual rules.")
+    usual = "Credit memos From QuickBooks only Changes there come here; nothing is written there."
+    assert line("credit_memo") == (False, usual)
+    answer = client.post(f"/sync/settings/{company}/kinds/customer", data=form(**{"rule-phone": "quickbooks"}))
+    assert answer.location.endswith(f"?connection={company}&open=customer#kind-customer")
+    opened = (True, "Customers Both ways Where both sides changed a field: 1 rule of your own.")
+    assert line("customer", f"?connection={company}&open=customer") == opened
+    client.post(f"/sync/settings/{company}/pause", data={"kind": "invoice"})
+    assert line("invoice")[1].startswith("Invoices Paused")
+    refused = client.post(f"/sync/settings/{company}/kinds/invoice", data={"version": "1", "direction": "sideways"})
+    assert refused.status_code == 422 and 'id="kind-invoice" open' in refused.text
+    assert 'id="kind-customer" open' not in refused.text
+
+
 def test_what_cannot_be_is_answered_with_what_was_chosen(client: FlaskClient, company: int) -> None:
     sent = form(direction="sideways", **{"rule-phone": "ask"})
     answer = client.post(f"/sync/settings/{company}/kinds/customer", data=sent)
@@ -89,7 +110,7 @@ def test_what_cannot_be_is_answered_with_what_was_chosen(client: FlaskClient, co
     phone = answer.text.split('name="rule-phone"')[1].split("</select>")[0]
     assert '<option value="ask" selected>' in phone
     out = {"version": "0", "direction": "out"}
-    assert client.post(f"/sync/settings/{company}/kinds/invoice", data=out).status_code == 422
+    assert client.post(f"/sync/settings/{company}/kinds/credit_memo", data=out).status_code == 422
     assert client.post(f"/sync/settings/{company}/kinds/customer", data=form(**{"rule-phone": "x"})).status_code == 422
     assert now_of(company).version == 0
 
@@ -123,7 +144,7 @@ def test_pause_and_resume_of_a_kind_and_of_everything(client: FlaskClient, compa
     client.post(f"/sync/settings/{company}/resume", data={"kind": "invoice"})
     assert now_of(company, "invoice").allows_in
     for place in ("pause", "resume"):
-        assert client.post(f"/sync/settings/{company}/{place}", data={"kind": "vendor"}).status_code == 404
+        assert client.post(f"/sync/settings/{company}/{place}", data={"kind": "time_activity"}).status_code == 404
         assert client.post(f"/sync/settings/{company + 1}/{place}", data={"kind": "*"}).status_code == 404
 
 
@@ -142,6 +163,22 @@ def test_the_interval_is_saved_or_refused_with_what_was_typed(client: FlaskClien
     assert 'value="60"' in page and "every 15 minutes → every 60 minutes" in page
     answer = client.post(f"/sync/settings/{company}/interval", data={"version": "0", "interval": "30"})
     assert answer.status_code == 409 and 'value="30"' in answer.text
+
+
+def test_a_kind_may_have_an_interval_of_its_own(client: FlaskClient, company: int) -> None:
+    path = f"/sync/settings/{company}/kinds/invoice"
+    sent = {"version": "0", "direction": "in", "interval_minutes": "soon"}
+    answer = client.post(path, data=sent)
+    typed = 'id="f-interval" name="interval_minutes" type="text" value="soon"'
+    assert answer.status_code == 422 and typed in answer.text
+    assert answer.text.count('id="f-interval"') == 1 and "Give a whole number of minutes" in answer.text
+    assert client.post(path, data=sent | {"interval_minutes": " 60 "}).status_code == 303
+    assert now_of(company, "invoice").interval_minutes == 60 and now_of(company).interval_minutes is None
+    page = client.get("/sync/settings").text
+    assert "Asked for changes every 60 minutes." in page
+    assert 'name="interval_minutes" type="text" value="60"' in page
+    assert client.post(path, data=sent | {"version": "1", "interval_minutes": ""}).status_code == 303
+    assert now_of(company, "invoice").interval_minutes is None
 
 
 def test_each_company_has_its_own(client: FlaskClient, company: int) -> None:

@@ -21,7 +21,7 @@ from crm import bell
 from crm.celery_app import celery_app
 from crm.db import db
 from crm.models import Delivery, InboxEvent
-from crm.services.sync import inbox
+from crm.services.sync.inbox import inbox
 from sandbox.webhooks import Notice, cloudevents, legacy, sign
 
 ADDRESS = "/webhooks/quickbooks"
