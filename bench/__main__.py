@@ -19,14 +19,20 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bench import child, quality, stage, table, ways, ways_table
+from bench import child, documents_ways, insight_ways, quality, stage, table, ways, ways_table
 
 SIZES = (1_000, 10_000, 100_000)
 LEAST, MOST = stage.LEAST, 100_000
 USUAL, SINGLY, REPEATS = 10_000, 1_000, 25
 MOST_POSTS = 20_000
-PARTS = ("imports", "push", "sweep", "burst")
+PLANS = (1_000, 25_000, 50_000)
+"""Customers of the companies that are planned."""
+PARTS = ("imports", "push", "sweep", "burst", "plans", "documents", "insight")
 BOTH = {"push": 1_000, "sweep": 10_000, "rate": 200.0, "burst_seconds": 20.0}
+PAPERS = {"invoices_pushed": 100, "invoices": 20_000, "listed": 100_000}
+PAPERS_QUICK = {"invoices_pushed": 20, "invoices": 100, "listed": 500}
+CONTACTS, CONTACTS_QUICK = 100_000, 300
+"""Of the books that segments and insight are measured on."""
 BOTH_QUICK = {"push": 90, "sweep": 300, "rate": 50.0, "burst_seconds": 3.0}
 
 
@@ -42,6 +48,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sweep", type=int, help="customers of the company that is swept (default 10000)")
     parser.add_argument("--rate", type=float, help="webhook deliveries a second (default 200)")
     parser.add_argument("--burst-seconds", type=float, help="how long they come (default 20)")
+    parser.add_argument("--plans", type=sizes, help="customers of the companies that are planned, e.g. 25000,50000")
+    parser.add_argument("--invoices-pushed", type=int, help="invoices that are pushed (default 100)")
+    parser.add_argument("--invoices", type=int, help="about so many invoices are imported (default 20000)")
+    parser.add_argument("--listed", type=int, help="invoices, and as many quotes, of the lists (default 100000)")
+    parser.add_argument("--contacts", type=int, help="contacts, with five invoices each, for insight (default 100000)")
     parser.add_argument("--redis-url", default="", help="the broker and throttle of the burst on PostgreSQL; an empty "
                         "database of a Redis server, emptied at the end")  # fmt: skip
     parser.add_argument("--database-url", default="", help="a PostgreSQL server to measure on as well; a database of "
@@ -51,13 +62,19 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     if given.quick and given.sizes is SIZES:
         given.sizes = SIZES[:1]
-    for name, usual in (BOTH_QUICK if given.quick else BOTH).items():
+    for name, usual in ((BOTH_QUICK | PAPERS_QUICK) if given.quick else (BOTH | PAPERS)).items():
         if getattr(given, name) is None:
             setattr(given, name, usual)
+    given.contacts = given.contacts or (CONTACTS_QUICK if given.quick else CONTACTS)
+    given.plans = given.plans or (PLANS[:1] if given.quick else PLANS)
     if not (1 <= given.push <= MOST and LEAST <= given.sweep <= MOST):
         parser.error(f"--push takes 1 to {MOST:,} and --sweep {LEAST:,} to {MOST:,} customers")
     if not (given.rate * given.burst_seconds >= 1 and given.rate * given.burst_seconds <= MOST_POSTS):
         parser.error(f"--rate times --burst-seconds must be 1 to {MOST_POSTS:,} deliveries: they are made beforehand")
+    if not stage.LEAST <= given.contacts <= MOST:
+        parser.error(f"--contacts takes {stage.LEAST:,} to {MOST:,}")
+    if not all(1 <= getattr(given, name) <= MOST for name in PAPERS):
+        parser.error(f"--invoices-pushed, --invoices and --listed take 1 to {MOST:,}")
     return given
 
 
@@ -90,6 +107,14 @@ def command(given: argparse.Namespace) -> str:
         for name, usual in BOTH.items()
         if getattr(given, name) != usual and ("burst" if name in ("rate", "burst_seconds") else name) in given.only
     ]  # fmt: skip
+    words += [
+        f"--{name.replace('_', '-')} {getattr(given, name)}"
+        for name, usual in PAPERS.items() if getattr(given, name) != usual and "documents" in given.only
+    ]  # fmt: skip
+    if given.contacts != CONTACTS and "insight" in given.only:
+        words.append(f"--contacts {given.contacts}")
+    if given.plans != PLANS and "plans" in given.only:
+        words.append("--plans " + ",".join(map(str, given.plans)))
     if (given.usual_most, given.singly_most, given.repeats) != (USUAL, SINGLY, REPEATS):
         words.append(f"--usual-most {given.usual_most} --singly-most {given.singly_most} --repeats {given.repeats}")
     if given.database_url:
@@ -112,7 +137,8 @@ def load() -> str:
     return f", load {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
 
 
-MEASURES = {"push": ways.push, "sweep": ways.sweep, "burst": ways.burst}
+MEASURES = {"push": ways.push, "sweep": ways.sweep, "burst": ways.burst, "plans": ways.plans,
+            "documents": documents_ways.documents, "insight": insight_ways.insight}  # fmt: skip
 
 
 def main() -> int:

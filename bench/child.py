@@ -22,9 +22,11 @@ class PartFailed(Exception):
     """A part ended with an error; its last words are the message."""
 
 
-def run(part: str, environment: Mapping[str, str] | None = None, **given: Any) -> dict[str, Any]:
+def run(
+    part: str, environment: Mapping[str, str] | None = None, *, python: str = sys.executable, **given: Any
+) -> dict[str, Any]:
     """What `python -m bench.<part>` answers. Raises PartFailed with the end of what it wrote to standard error."""
-    command = [sys.executable, "-m", f"bench.{part}", json.dumps(given)]
+    command = [python, "-m", f"bench.{part}", json.dumps(given)]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
     )

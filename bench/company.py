@@ -16,10 +16,10 @@ from sandbox.settings import Settings
 from sandbox.store import Store
 
 
-def generate(directory: str, size: int, newcomers: int = 0) -> dict[str, Any]:
+def generate(directory: str, size: int, newcomers: int = 0, documents: float = 0) -> dict[str, Any]:
     began, place = time.monotonic(), Path(directory)
     store = Store(Settings(data=place).database)
-    counts = seed.load(store, str(FIRST_REALM), size=size, seed=SEED, documents_per_customer=0)
+    counts = seed.load(store, str(FIRST_REALM), size=size, seed=SEED, documents_per_customer=documents)
     store.close()
     rows = seed.write_contacts(place / "contacts.csv", size, SEED, place / "labels.csv")
     strangers(place, newcomers)

@@ -26,7 +26,7 @@ def measure(repeats: int) -> dict[str, Any]:
         number, user_id, cases = prepare()
         engine = db.engine
         if engine.dialect.name == "postgresql":
-            with engine.connect() as connection:
+            with engine.begin() as connection:
                 connection.execute(text("ANALYZE"))
         queries: list[str] = []
         event.listen(engine, "before_cursor_execute", lambda *call: queries.append(call[2]))

@@ -1,7 +1,7 @@
 """What a measurement stands on: a generated company served on loopback, and settings of a throw-away installation.
 
-The company is generated before it is served, without documents: only customers are measured. The sandbox runs as its
-own process, unthrottled, and counts the calls it answers; those figures are what the tables call remote calls.
+The company is generated before it is served, without documents where only customers are measured. The sandbox runs as
+its own process, unthrottled, and counts the calls it answers; those figures are what the tables call remote calls.
 """
 
 from __future__ import annotations

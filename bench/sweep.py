@@ -17,7 +17,7 @@ from crm.db import changed, db, transaction
 from crm.models import Sweep, SyncRun
 from crm.services import sync
 from crm.services.audit import SYSTEM
-from crm.services.sync import sweep
+from crm.services.sync.sweep import sweep
 
 
 def work(deed: str, connection_id: int) -> dict[str, Any]:

@@ -103,6 +103,25 @@ def burst(place: Path, given: Namespace, found: Found) -> None:
             ))  # fmt: skip
 
 
+def plans(place: Path, given: Namespace, found: Found) -> None:
+    """The plan of an import, carried out whole, and the first plan of what would be written; size after size."""
+    measured = found["plans"] = begun(given, measured=[])
+    for size in given.plans:
+        say(f"plans of {size:,}: generating the company and its contact list")
+        child.run("company", directory=str(generated(place / str(size))), size=size)
+        for server in ("", given.database_url) if given.database_url else ("",):
+            name = "postgresql" if server else "sqlite"
+            with company(place / str(size), name, size) as served, stage.database(server) as url:
+                environment = stage.environment(
+                    served.contacts.with_name(name), company_url=served.url, database_url=url
+                )
+                filled = child.run("filling", environment, contacts=str(served.contacts), tokens=served.tokens())
+                for deed in ("import", "write"):
+                    say(f"plans of {size:,}: {deed} ({name})")
+                    told = child.run("plans", environment, deed=deed, connection_id=filled["connection_id"])
+                    measured["measured"].append({**told, "deed": deed, "database": name, "size": size})
+
+
 # --- parts ----------------------------------------------------------------------------------------------------
 
 
@@ -132,13 +151,13 @@ def installed(served: stage.Company, database_url: str) -> tuple[dict[str, str],
     return environment, child.run("filling", environment, contacts=nobody, tokens=served.tokens())["connection_id"]
 
 
-def counted(served: stage.Company, measure: Any, **named: Any) -> Found:
-    """What `measure` answers, with the calls the company counted meanwhile and how many customers it has more."""
-    before = len(served.ids())
+def counted(served: stage.Company, measure: Any, *, entity: str = "Customer", **named: Any) -> Found:
+    """What `measure` answers, with the calls the company counted meanwhile and how many of `entity` it has more."""
+    before = len(served.ids(entity))
     served.forget_calls()
     told = measure()
     calls, batches = served.requests()
-    return {**told, **named, "calls": calls, "batches": batches, "there": len(served.ids()) - before}
+    return {**told, **named, "calls": calls, "batches": batches, "there": len(served.ids(entity)) - before}
 
 
 def say(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench import limits
+from bench import documents_table, insight_ways, limits
 from bench.table import README, Found, text_table
 
 WAYS = {
@@ -40,6 +40,27 @@ def sweep(found: Found) -> str:
     head = ("way", "changes found", "seconds", "processor seconds", "peak memory", "calls",
             "calls in a month, every 15 minutes")  # fmt: skip
     return f"{text_table(head, rows, left=1)}\n\n{ratios(found)}"
+
+
+STAGES = {
+    ("import", "make"): "plan of the import",
+    ("import", "carry"): "the same, carried out whole",
+    ("write", "make"): "first plan of what would be written",
+}
+
+
+def plans(found: Found) -> str:
+    rows = [
+        (
+            f"{m['size']:,}", STAGES[m["deed"], stage] + ("" if m["database"] == "sqlite" else ", PostgreSQL"),
+            f"{m['records']:,}", f"{m['lines']:,}", f"{told['seconds']:,.1f}", f"{told['cpu_seconds']:,.1f}",
+            f"{told['cpu_seconds'] * 1000 / max(m['records'], 1):,.2f}", f"{m['peak_mb']:,.0f} MB",
+        )
+        for m in found["measured"] for stage, told in m["stages"].items() if (m["deed"], stage) in STAGES
+    ]  # fmt: skip
+    head = ("customers", "stage", "objects looked at", "lines", "seconds", "processor seconds",
+            "processor milliseconds an object", "peak memory")  # fmt: skip
+    return text_table(head, rows, left=2)
 
 
 def ratios(found: Found, per: str = "") -> str:
@@ -119,7 +140,8 @@ def way(m: Found) -> str:
     return WAYS[m["way"]] + (", PostgreSQL" if m["database"] == "postgresql" else "")
 
 
-TABLES = {"push": push, "sweep": sweep, "burst": burst}
+TABLES = {"push": push, "sweep": sweep, "burst": burst, "plans": plans, "documents": documents_table.tables,
+          "insight": insight_ways.tables}  # fmt: skip
 
 
 def report(found: Found) -> dict[str, str]:
