@@ -51,7 +51,9 @@ def install(name):
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "-q"]
     path = os.path.join(ROOT, name)
     if run(pip + ["install", "uv"]).returncode == 0:
-        uv = [os.path.join(VENV, "bin", "uv"), "pip", "install", "-q", "--python", PYTHON]
+        # Compiled at once: otherwise the first start of each program waits for it, and where PYTHONDONTWRITEBYTECODE is
+        # set, every start.
+        uv = [os.path.join(VENV, "bin", "uv"), "pip", "install", "-q", "--compile-bytecode", "--python", PYTHON]
         if run(uv + ["--require-hashes", "-r", path]).returncode == 0:
             return
     # uv does not read pip's configuration (a company's own mirror, say): pip has the last word.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from tools.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
+NICE = ("nice", "-n", "10") if shutil.which("nice") else ()
 
 
 def web(environment: dict[str, str], *, host: str, port: int, demo: bool) -> Program:
     """The web server: waitress for the demo, gunicorn with threads for a company.
 
-    Its access log names the path without its query: consent codes and what people search for stay out of it.
+    Its access log names the path without its query: consent codes and what people search for stay out of it. Its class
+    masks the paths that are credentials themselves, those of customers.
     """
     if demo:
         command = [str(BIN / "waitress-serve"), "--threads=8", f"--listen={host}:{port}", "wsgi:app"]
@@ -25,14 +28,16 @@ def web(environment: dict[str, str], *, host: str, port: int, demo: bool) -> Pro
         command = [
             str(BIN / "gunicorn"), "--worker-class=gthread", "--workers=2", "--threads=8", f"--bind={host}:{port}",
             "--access-logfile=-", "--access-logformat=%(h)s %(t)s %(m)s %(U)s %(s)s %(b)s %(M)sms",
-            "--graceful-timeout=20", "wsgi:app",
+            "--logger-class=crm.access_log.Logger", "--graceful-timeout=20", "wsgi:app",
         ]  # fmt: skip
     reached = "127.0.0.1" if host in ("0.0.0.0", "localhost") else host
     return Program("web", command, environment, ready_url=f"http://{reached}:{port}/readyz")
 
 
 def worker(environment: dict[str, str]) -> Program:
+    """Celery's worker. It gives way: whoever waits for a page, or QuickBooks for its answer, goes first."""
     command = [
+        *NICE,
         str(BIN / "celery"), "--app=celery_worker", "worker", "--pool=threads", "--concurrency=4", "--loglevel=INFO",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import secrets
 import socket
 import sys
 import tempfile
@@ -13,15 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from crm import clock, config, create_app
 from crm.db import db, transaction
 from crm.models import Connection
-from crm.services import grants, sync
+from crm.services import accounts, grants, sync
 from crm.services.audit import SYSTEM
-from tools.chaos import quiet, verdict
+from tools.chaos import kinds, quiet, verdict, waits
+from tools.chaos.admins import Admins
 from tools.chaos.edits import People
+from tools.chaos.postgres import CannotMake, OwnServer
 from tools.chaos.world import World, remove
 
 
@@ -33,63 +36,81 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=0.6, help="seconds of a round")
     parser.add_argument("--database-url", default="", help="a PostgreSQL server; a database of its own is made there. "
                         "Left out: the embedded SQLite")  # fmt: skip
+    parser.add_argument("--own-postgres", action="store_true", help="a PostgreSQL of its own, which is restarted in "
+                        "the middle of the rounds (of --database-url only connections are cut)")  # fmt: skip
     parser.add_argument("--redis-url", default="", help="a Redis database that may be emptied. Left out: the folder")
+    parser.add_argument("--hurry", action="store_true", help="after the trouble do not wait for beat's schedule, ring")
     parser.add_argument("--keep", action="store_true", help="keep the logs even when all is well")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.own_postgres and given.database_url:
+        parser.error("--own-postgres makes its own server; leave --database-url out")
+    return given
 
 
 def main() -> int:
     given = arguments()
     started = time.monotonic()
-    with database(given.database_url, given.seed) as database_url:
-        home = Path(tempfile.mkdtemp(prefix="tradebook-chaos-")) / "home"
-        dice = random.Random(given.seed)
-        world = World(home, dice, given.size, given.seed, database_url, given.redis_url)
-        print(f"chaos: seed {given.seed}, {given.rounds} rounds, {'PostgreSQL' if database_url else 'SQLite'} and "
-              f"{'Redis' if given.redis_url else 'the embedded broker'}", flush=True)  # fmt: skip
-        if given.redis_url:
-            redis.Redis.from_url(given.redis_url).flushdb()
-        try:
-            world.open(free_ports())
-            violations = play(world, given.rounds, given.pause)
-        except quiet.NeverQuiet as stuck:
-            violations = [str(stuck)]
-        finally:
-            world.close()
-    seconds = time.monotonic() - started
+    try:
+        with server(given.own_postgres) as own, database(own.url if own else given.database_url, given.seed) as url:
+            world = World(new_home(), random.Random(given.seed), given.size, given.seed, url, given.redis_url, own)
+            violations = observed(world, given)
+    except CannotMake as reason:
+        sys.exit(f"chaos: {reason}")
     for line in violations:
         print(f"VIOLATION {line}")
-    repeat = f"--seed {given.seed} --rounds {given.rounds} --size {given.size}"
-    print(f"chaos: {len(violations)} violations after {seconds:.0f} s (repeat with {repeat})", flush=True)
-    if violations:
-        print(f"logs: {home / 'logs'}")
-    elif not given.keep:
-        remove(home.parent)
+    repeat = f"--seed {given.seed} --rounds {given.rounds} --size {given.size} --pause {given.pause}"
+    repeat += " --own-postgres" if given.own_postgres else ""
+    took = time.monotonic() - started
+    print(f"chaos: {len(violations)} violations after {took:.0f} s (repeat with {repeat})", flush=True)
+    if violations or given.keep:
+        print(f"logs: {world.home / 'logs'}")
+    else:
+        remove(world.home.parent)
     return 1 if violations else 0
 
 
-def play(world: World, rounds: int, pause: float) -> list[str]:
+def observed(world: World, given: argparse.Namespace) -> list[str]:
+    """Trouble, quiet, verdict; nothing of the installation runs on afterwards."""
+    database = "PostgreSQL of its own" if world.server else "PostgreSQL" if world.database_url else "SQLite"
+    broker = "Redis" if world.redis_url else "the embedded broker"
+    print(f"chaos: seed {given.seed}, {given.rounds} rounds, {database} and {broker}", flush=True)
+    if world.redis_url:
+        redis.Redis.from_url(world.redis_url).flushdb()
+    try:
+        world.open(free_ports(2))
+        return play(world, given)
+    except quiet.NeverQuiet as stuck:
+        return [str(stuck)]
+    finally:
+        world.close()
+
+
+def play(world: World, given: argparse.Namespace) -> list[str]:
     app = create_app(config.read(world.environment))
     with app.app_context():
-        connection_id = connect(world)
+        connection_id, user_id = connect(world)
         imported(connection_id)
         people = People(world, connection_id, world.dice)
-        before = verdict.differences(world, connection_id)
+        admins = Admins(people, world, connection_id, user_id, random.Random(f"{world.seed}:admins"))
+        people.learn(*(deeds(people) for deeds in kinds.DEEDS), admins.deeds())
+        case = verdict.opened(world, connection_id, people)
         world.ask("DELETE", "/calls")
         world.start()
         world.begin_trouble()
-        for number in range(1, rounds + 1):
-            for _ in range(world.dice.randint(1, 3)):
+        for number in range(1, given.rounds + 1):
+            for _ in range(world.dice.randint(2, 5)):
                 people.act()
+            admins.look_after()
             strike(world)
-            time.sleep(pause)
+            time.sleep(given.pause)
             if number % 25 == 0:
                 print(f"  round {number}: {dict(sorted(world.did.items()))}", flush=True)
         struck = world.end_trouble()
-        quiet.settle(world, connection_id)
+        quiet.settle(world, connection_id, admins.put_right, hurry=given.hurry)
+        found = kinds.violations(case)
         print(f"  did: {dict(sorted(world.did.items()))}")
-        print(f"  struck: {struck}", flush=True)
-        found = verdict.violations(world, connection_id, people, before=before)
+        print(f"  struck: {struck}")
+        print(f"  trouble on our own side: {dict(waits.defects())}", flush=True)
         db.session.remove()
         db.engine.dispose()
         return found
@@ -103,16 +124,19 @@ def strike(world: World) -> None:
     if dice.random() < 0.05:
         world.empty_broker()
     if dice.random() < 0.05:
-        world.cut_database()
+        world.strike_database()
     if dice.random() < 0.05:
         world.expire_tokens()
 
 
-def connect(world: World) -> int:
-    """A connected company, as after a consent and an approved plan."""
+def connect(world: World) -> tuple[int, int]:
+    """A connected company, as after a consent and an approved plan, and the admin who connected it."""
     tokens = world.ask("POST", "/tokens/issue", json={})
     realm, now = tokens["realm_id"], clock.now()
     with transaction() as session:
+        user = accounts.create(
+            "admin@chaos.example", role="admin", password=secrets.token_urlsafe(18), actor=SYSTEM, now=now
+        )
         connection = Connection(
             provider="quickbooks", realm_id=realm, realm_fingerprint=grants.fingerprint(realm),
             company_name="Chaos", state="connected", read_only=False, environment="simulated", connected_at=now,
@@ -122,7 +146,7 @@ def connect(world: World) -> int:
         )  # fmt: skip
         session.add(connection)
         session.flush()
-        return connection.id
+        return connection.id, user.id
 
 
 def imported(connection_id: int) -> None:
@@ -141,7 +165,7 @@ def database(server_url: str, seed: int) -> Iterator[str]:
     base = server_url.rpartition("/")[0] if server_url.count("/") > 2 else server_url
     name = f"tradebook_chaos_{seed}"
     admin = create_engine(base.replace("postgresql://", "postgresql+psycopg://") + "/postgres",
-                          isolation_level="AUTOCOMMIT")  # fmt: skip
+                          isolation_level="AUTOCOMMIT", poolclass=NullPool)  # fmt: skip
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
         connection.execute(text(f'CREATE DATABASE "{name}"'))
@@ -150,17 +174,33 @@ def database(server_url: str, seed: int) -> Iterator[str]:
     finally:
         with admin.connect() as connection:
             connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        admin.dispose()
 
 
-def free_ports() -> tuple[int, int]:
-    probes = [socket.socket() for _ in range(2)]
+@contextmanager
+def server(wanted: bool) -> Iterator[OwnServer | None]:
+    """A PostgreSQL of one's own while this lasts, where it is wanted."""
+    if not wanted:
+        yield None
+        return
+    own = OwnServer(*free_ports(1))
+    try:
+        yield own
+    finally:
+        own.close()
+
+
+def new_home() -> Path:
+    return Path(tempfile.mkdtemp(prefix="tradebook-chaos-")) / "home"
+
+
+def free_ports(number: int) -> tuple[int, ...]:
+    probes = [socket.socket() for _ in range(number)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))
-    first, second = (probe.getsockname()[1] for probe in probes)
+    ports = tuple(probe.getsockname()[1] for probe in probes)
     for probe in probes:
         probe.close()
-    return first, second
+    return ports
 
 
 if __name__ == "__main__":

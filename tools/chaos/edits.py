@@ -1,4 +1,7 @@
-"""What people do meanwhile: edits on both sides, new records, payments. Every edit is remembered with its value.
+"""What people do with customers meanwhile, on both sides, and the payments that come in. Every edit is remembered.
+
+`People` is also what the deeds of other kinds need: dice, customers to choose from, values that occur once, and what
+was done so far. Which deeds there are says `tools/chaos/kinds.py`.
 
 Local edits go through the same services as the pages; remote ones are written as the owner of the company would. Each
 value is used once, so that the verdict can follow where it went.
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,6 +32,8 @@ from tools.chaos.world import World
 PERSON = Actor(name="Chaos", source="person")
 FIELDS = ("phone", "email", "company_name", "given_name", "address")
 PATIENCE = 60
+Deed = tuple[int, Callable[[], None]]
+"""How often something is done, beside the others, and what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,22 @@ class Edit:
     remote_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What one side wrote into a quote or invoice (`papers`)."""
+
+    side: str
+    kind: str
+    id: str
+    """Here our document's, there the books'."""
+    field: str
+    value: str
+    """The text; of lines the mark that all of them begin with."""
+    amount: str
+    """Of lines: what the first product comes to, as people read it."""
+    at: datetime
+
+
 @dataclass
 class People:
     """The people on both sides."""
@@ -54,21 +75,56 @@ class People:
     edits: list[Edit] = field(default_factory=list)
     created_here: list[tuple[int, str]] = field(default_factory=list)
     created_there: list[tuple[str, str]] = field(default_factory=list)
+    writings: list[Writing] = field(default_factory=list)
+    papers_there: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, id) of quotes and invoices that nobody here made: there at the start, or made by the owner."""
     number: int = 0
+    deeds: list[Deed] = field(default_factory=list)
+
+    def learn(self, *more: Iterable[Deed]) -> None:
+        for deeds in more:
+            self.deeds.extend(deeds)
 
     def act(self) -> None:
-        """One thing somebody does; most are edits."""
-        deeds: list[tuple[int, Callable[[], None]]] = [
-            (36, self.edit_here), (28, self.edit_there), (10, self.edit_both), (12, self.create_here),
-            (5, self.create_there), (6, self.pay_there), (3, self.bill_there),
-        ]  # fmt: skip
-        [deed] = self.dice.choices([deed for _, deed in deeds], weights=[weight for weight, _ in deeds])
+        """One thing somebody does; how often each is done says its weight."""
+        [deed] = self.dice.choices([deed for _, deed in self.deeds], weights=[weight for weight, _ in self.deeds])
         deed()
+
+    def linked(self) -> tuple[int, str]:
+        """A contact and its customer. Few are edited often, so that edits meet."""
+        pairs: list[tuple[int, str]] = []
+
+        def read() -> None:
+            rows = db.session.execute(
+                select(Link.local_id, Link.remote_id)
+                .where(Link.connection_id == self.connection_id, Link.kind == "customer", Link.state == "linked")
+                .order_by(Link.local_id)
+                .limit(12)
+            ).all()
+            pairs[:] = [(row.local_id, row.remote_id) for row in rows]
+
+        persist(read)
+        return self.dice.choice(pairs)
+
+
+def customers(people: People) -> list[Deed]:
+    they = Customers(people, people.world, people.dice)
+    return [(36, they.edit_here), (28, they.edit_there), (10, they.edit_both), (12, they.create_here),
+            (5, they.create_there), (6, they.pay_there), (3, they.bill_there)]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """What is done with customers, and what they pay."""
+
+    people: People
+    world: World
+    dice: random.Random
 
     # --- here -------------------------------------------------------------------------------------------------
 
     def edit_here(self) -> None:
-        contact_id, remote_id = self._linked()
+        contact_id, remote_id = self.people.linked()
         self._edit_here(contact_id, remote_id, self.dice.choice(FIELDS))
 
     def _edit_here(self, contact_id: int, remote_id: str, name: str) -> None:
@@ -81,22 +137,22 @@ class People:
                 lines = {name: [Entry(name, value)]} if name in ("phone", "email") else {}
                 values = {"street": value, "city": "Ladue"} if name == "address" else {} if lines else {name: value}
                 contacts.change(contact_id, values, lines=lines, version=contact.version, actor=PERSON, now=now)
-            self.edits.append(Edit("here", name, value, now, contact_id, remote_id))
+            self.people.edits.append(Edit("here", name, value, now, contact_id, remote_id))
 
         persist(write)
         self.world.did["edits here"] += 1
 
     def create_here(self) -> None:
-        self.number += 1
-        name = f"Chaos Here {self.number}"
+        self.people.number += 1
+        name = f"Chaos Here {self.people.number}"
 
         def write() -> None:
             with transaction() as session:
                 contact = contacts.create(Draft({"display_name": name, "type": "customer"}), actor=PERSON,
                                           now=clock.now())  # fmt: skip
-                sync.ask_create(session, [contact.id], self.connection_id, actor=PERSON, now=clock.now())
+                sync.ask_create(session, [contact.id], self.people.connection_id, actor=PERSON, now=clock.now())
                 made = contact.id
-            self.created_here.append((made, name))
+            self.people.created_here.append((made, name))
 
         persist(write)
         self.world.did["customers created here"] += 1
@@ -104,7 +160,7 @@ class People:
     # --- there ------------------------------------------------------------------------------------------------
 
     def edit_there(self) -> None:
-        contact_id, remote_id = self._linked()
+        contact_id, remote_id = self.people.linked()
         self._edit_there(contact_id, remote_id, self.dice.choice(FIELDS))
 
     def _edit_there(self, contact_id: int, remote_id: str, name: str) -> None:
@@ -116,12 +172,12 @@ class People:
         }[name]  # fmt: skip
         now = clock.now()
         if self.world.perform("Customer", "update", {"Id": remote_id, "sparse": True, **given}):
-            self.edits.append(Edit("there", name, value, now, contact_id, remote_id))
+            self.people.edits.append(Edit("there", name, value, now, contact_id, remote_id))
             self.world.did["edits in QuickBooks"] += 1
 
     def edit_both(self) -> None:
         """The same field of the same customer, on both sides, before either can know of the other."""
-        contact_id, remote_id = self._linked()
+        contact_id, remote_id = self.people.linked()
         name = self.dice.choice(FIELDS)
         sides = [self._edit_here, self._edit_there]
         self.dice.shuffle(sides)
@@ -130,11 +186,11 @@ class People:
         self.world.did["edits on both sides at once"] += 1
 
     def create_there(self) -> None:
-        self.number += 1
-        name = f"Chaos There {self.number}"
+        self.people.number += 1
+        name = f"Chaos There {self.people.number}"
         made = self.world.perform("Customer", "create", {"DisplayName": name})
         if made:
-            self.created_there.append((made["Id"], name))
+            self.people.created_there.append((made["Id"], name))
             self.world.did["customers created in QuickBooks"] += 1
 
     def pay_there(self) -> None:
@@ -148,34 +204,20 @@ class People:
             self.world.did["payments in QuickBooks"] += 1
 
     def bill_there(self) -> None:
-        _, remote_id = self._linked()
+        _, remote_id = self.people.linked()
         services = [one for one in self.world.state("Item") if one["Type"] == "Service"]
         line = {"DetailType": "SalesItemLineDetail", "Amount": 125, "SalesItemLineDetail": {
             "ItemRef": {"value": self.dice.choice(services)["Id"]}, "Qty": 1, "UnitPrice": 125}}  # fmt: skip
-        if self.world.perform("Invoice", "create", {"CustomerRef": {"value": remote_id}, "Line": [line]}):
+        made = self.world.perform("Invoice", "create", {"CustomerRef": {"value": remote_id}, "Line": [line]})
+        if made:
+            self.people.papers_there.add(("invoice", made["Id"]))
             self.world.did["invoices in QuickBooks"] += 1
 
     # ----------------------------------------------------------------------------------------------------------
 
-    def _linked(self) -> tuple[int, str]:
-        """Few contacts are edited often, so that edits meet."""
-        pairs: list[tuple[int, str]] = []
-
-        def read() -> None:
-            rows = db.session.execute(
-                select(Link.local_id, Link.remote_id)
-                .where(Link.connection_id == self.connection_id, Link.kind == "customer", Link.state == "linked")
-                .order_by(Link.local_id)
-                .limit(12)
-            ).all()
-            pairs.extend((row.local_id, row.remote_id) for row in rows)
-
-        persist(read)
-        return self.dice.choice(pairs)
-
     def _value(self, name: str) -> str:
-        self.number += 1
-        number = self.number
+        self.people.number += 1
+        number = self.people.number
         return {
             "phone": f"(314) 555-{number:04d}", "email": f"chaos{number}@mail.example",
             "company_name": f"Chaos Works {number}", "given_name": f"Given{number}", "address": f"{number} Chaos Road",

@@ -21,6 +21,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from crm.encryption import new_key
+from tools.chaos.postgres import OwnServer
 from tools.programs import ROOT, base_environment, beat, python, sandbox, simulated, web, worker
 from tools.supervisor import Program, answers, end_with_parent, signal_group
 
@@ -46,13 +47,18 @@ class World:
     seed: int
     database_url: str = ""
     redis_url: str = ""
+    server: OwnServer | None = None
+    """The database server, where it is one's own: then it is restarted."""
     did: Counter[str] = field(default_factory=Counter)
+    renewals: list[float] = field(default_factory=list)
+    """Moments (seconds since 1970) after which one more refresh is in order: a token ended, or whoever was renewing it
+    may have been ended before the new one was stored."""
     programs: dict[str, Program] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     url: str = ""
     company_url: str = ""
 
-    def open(self, ports: tuple[int, int]) -> None:
+    def open(self, ports: tuple[int, ...]) -> None:
         port, company_port = ports
         self.url, self.company_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{company_port}"
         (self.home / "logs").mkdir(parents=True)
@@ -106,6 +112,7 @@ class World:
 
     def kill(self, name: str) -> None:
         """kill -9, the whole group, and start it again at once."""
+        self.renewals.append(time.time())
         signal_group(self.programs[name].process, signal.SIGKILL)
         process = self.programs[name].process
         if process:
@@ -122,10 +129,16 @@ class World:
                     message.unlink(missing_ok=True)
         self.did["broker emptied"] += 1
 
-    def cut_database(self) -> None:
-        """Every connection to the database ends in the middle of what it does, as when the server is restarted."""
-        if not self.database_url:
-            return
+    def strike_database(self) -> None:
+        """One's own server is restarted; of a foreign one every connection is cut, which is what clients see of it."""
+        self.renewals.append(time.time())
+        if self.server:
+            self.server.restart()
+            self.did["database restarted"] += 1
+        elif self.database_url:
+            self._cut_connections()
+
+    def _cut_connections(self) -> None:
         base, _, name = self.database_url.rpartition("/")
         engine = create_engine(base.replace("postgresql://", "postgresql+psycopg://") + "/postgres")
         with engine.connect() as connection:
@@ -134,7 +147,14 @@ class World:
         engine.dispose()
         self.did["database connections cut"] += 1
 
+    def revoke_tokens(self) -> None:
+        """As the owner disconnects the app in QuickBooks."""
+        self.renewals.append(time.time())
+        self.ask("POST", "/tokens/revoke")
+        self.did["grants revoked"] += 1
+
     def expire_tokens(self) -> None:
+        self.renewals.append(time.time())
         self.ask("POST", "/tokens/expire")
         self.did["access tokens expired"] += 1
 
