@@ -1,6 +1,8 @@
 # Each target is something a person could type. `make demo` and `make test` need only Python 3.11 and make.
 PYTHON ?= python3
 VENV := .venv/bin
+# Where it is set, as in many containers, each of the processes that tests and the demo start would compile all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install demo demo-reset serve test check key bench chaos screenshots lock
 
@@ -18,7 +20,7 @@ serve: install ## what a company runs; settings in .env (see .env.example)
 
 test:         ## the whole suite, no server needed
 	@$(PYTHON) tools/install.py --dev
-	@$(VENV)/python -m pytest -q -n auto --dist loadfile $(ARGS)
+	@$(VENV)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check:        ## linters and types
 	@$(PYTHON) tools/install.py --dev
