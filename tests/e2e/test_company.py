@@ -138,7 +138,7 @@ def test_a_match_turned_down_stays_apart_and_can_be_taken_up_again(visit: Visit,
     tab.goto("/matches?kind=match")
     waiting, rows = _tab_count(tab, "To decide"), tab.locator("main [data-row-link]").count()
     tab.locator("main [data-row-link]").first.click()
-    assert tab.locator(".evidence").count(), "a doubtful match shows its reasons"
+    tab.locator(".evidence").first.wait_for()  # a doubtful match shows its reasons
     at, customer = tab.url, tab.locator("main [data-card]").get_attribute("aria-label").split(" and ")[0]
     while f"“{customer}” is somebody else. No other contact" not in _flash(tab):
         tab.get_by_role("button", name="Not this one").click()

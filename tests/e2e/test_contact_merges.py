@@ -39,12 +39,12 @@ def test_two_contacts_become_one_and_a_day_of_edits_later_two_again(visit: Visit
     _add_note(tab, other, "Prefers mornings.")
     tab.goto(f"{one}/merge?q={last}")
     tab.get_by_role("link", name="Compare").first.click()
-    assert tab.get_by_text("Fuller than the other.").is_visible()
+    tab.get_by_text("Fuller than the other.").wait_for()
     tab.get_by_label("City: other words").fill("Lenexa")
     tab.get_by_role("button", name="Merge", exact=True).click()
     tab.get_by_text("was merged into this contact").first.wait_for()
     assert tab.locator("h1").inner_text() == f"Prudence {last}"
-    assert tab.get_by_text("Prefers mornings.").is_visible()
+    tab.get_by_text("Prefers mornings.").wait_for()
     tab.goto(other)
     assert tab.url == one, "the old address leads to the one that stands for both"
 
@@ -55,7 +55,7 @@ def test_two_contacts_become_one_and_a_day_of_edits_later_two_again(visit: Visit
     tab.locator("#timeline").get_by_role("link", name="Undo…").click()
     tab.get_by_role("button", name="Undo this merge").click()
     tab.wait_for_url(one)
-    assert tab.get_by_text("Company: edited since, and kept here.").first.is_visible()
+    tab.get_by_text("Company: edited since, and kept here.").first.wait_for()
     assert tab.locator("h1").inner_text() == f"P. {last}"
     tab.goto(other)
     assert tab.url == other and tab.get_by_text("Prefers mornings.").is_visible()
@@ -73,7 +73,7 @@ def test_the_keyboard_alone_chooses_a_side_and_merges(visit: Visit) -> None:
     tab.get_by_role("button", name="Merge", exact=True).focus()
     tab.keyboard.press("Enter")
     tab.get_by_text("was merged into this contact").first.wait_for()
-    assert tab.locator("#details").get_by_text("Lenexa").is_visible()
+    tab.locator("#details").get_by_text("Lenexa").wait_for()
 
 
 def test_exactly_two_ticked_in_the_list_are_compared(visit: Visit) -> None:
