@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from crm.domain.amounts import ZERO, read_number
 from crm.domain.days import FIRST_YEAR, LAST_YEAR, read_day
-from crm.domain.payments import Allocation
+from crm.domain.payments import MISSING_AMOUNT, Allocation
 
 HEAD = ("payer", "amount", "date", "method", "reference", "deposit_account", "note")
 PART = "part-"
@@ -35,19 +35,19 @@ def read(form: Mapping[str, str], credits: Sequence[str] = ()) -> Typed:
     texts = {name: form.get(name, "") for name in HEAD}
     texts |= {name: text for name, text in form.items() if name.startswith(PART)}
     wrong: dict[str, str] = {}
-    amount = _number(texts["amount"], "amount", wrong)
+    amount = _number(texts["amount"], "amount", "Amount received", wrong)
     if not texts["amount"].strip() and not credits:
-        wrong["amount"] = "The amount is missing."
+        wrong["amount"] = MISSING_AMOUNT
     parts = {}
     for name, text in texts.items():
         if name.startswith(PART) and text.strip():
-            parts[name.removeprefix(PART)] = _number(text, name, wrong)
+            parts[name.removeprefix(PART)] = _number(text, name, "Applied", wrong)
     try:
         day = read_day(texts["date"])
     except ValueError:
         day = None
         told = texts["date"].strip()[:30]
-        wrong["date"] = f"Date: “{told}” is no day from {FIRST_YEAR} to {LAST_YEAR}. Write it as 2026-11-21."
+        wrong["date"] = f"Received on: “{told}” is no day from {FIRST_YEAR} to {LAST_YEAR}. Write it as 2026-11-21."
     return Typed(texts, tuple(credits), amount, day, parts, wrong)
 
 
@@ -63,14 +63,14 @@ def places(problems: Mapping[str, str]) -> dict[str, str]:
             for name, text in problems.items()}  # fmt: skip
 
 
-def _number(text: str, name: str, wrong: dict[str, str]) -> Decimal:
+def _number(text: str, name: str, label: str, wrong: dict[str, str]) -> Decimal:
     """0 where nothing is typed, and where what is typed is told in `wrong`."""
     try:
         number = read_number(text) or ZERO
     except ValueError:
-        wrong[name] = f"“{text.strip()[:40]}” is no amount. Write it as in 1,234.50."
+        wrong[name] = f"{label}: “{text.strip()[:40]}” is no amount. Write it as in 1,234.50."
         return ZERO
     if number < 0:
-        wrong[name] = "An amount is 0 or more. Money given back is a refund, made in QuickBooks."
+        wrong[name] = f"{label}: an amount is 0 or more. Money given back is a refund, made in QuickBooks."
         return ZERO
     return number

@@ -16,6 +16,8 @@ from crm.domain.amounts import ZERO, decimals, places, told
 from crm.domain.errors import Invalid
 from crm.domain.record_documents import PaymentRecord
 
+MISSING_AMOUNT = "The amount received is missing. Write it as in 1,234.50."
+
 
 @dataclass(frozen=True, slots=True)
 class OpenInvoice:
@@ -141,7 +143,7 @@ def _amount_problem(amount: Decimal, currency: str, *, with_credits: bool) -> di
     if not amount.is_finite() or amount < 0:
         return {"amount": "A payment is an amount above 0. Money given back is a refund."}
     if amount == 0 and not with_credits:
-        return {"amount": "The amount is missing."}
+        return {"amount": MISSING_AMOUNT}
     if places(amount) > decimals(currency):
         return {"amount": f"{currency} has {decimals(currency)} decimals. Round the amount."}
     return {}

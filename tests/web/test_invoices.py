@@ -270,8 +270,10 @@ def test_lines_of_a_quote_are_chosen_for_its_invoice(client: FlaskClient, sign_i
     answer = client.post(f"/invoices/from-quote/{quote.id}", data=form(quote))
     assert answer.headers["Location"].endswith("/choose")
     page = text_of(client, answer.headers["Location"])
-    assert page.count("checked") == 2 and "Sealant" in page
+    assert page.count("checked") == 2 and "Sealant" in page and "share of the quote’s discount" not in page
     chosen = form(quote, chosen="1", deposit_paid="5")
+    words = client.post(f"/invoices/from-quote/{quote.id}", data=chosen | {"deposit_paid": "12,5"})
+    assert words.status_code == 422 and "Deposit received: “12,5” is no amount" in words.text
     none = client.post(f"/invoices/from-quote/{quote.id}", data=chosen)
     assert none.status_code == 422 and "Choose at least one line" in none.text
     lines = [str(quote.lines[0].id), str(quote.lines[2].id)]

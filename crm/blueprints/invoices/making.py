@@ -76,5 +76,6 @@ def _deposit() -> Decimal:
     try:
         value = read_number(text)
     except ValueError:
-        raise Invalid({"deposit_paid": f"“{text.strip()[:30]}” is no amount. Write it as 250.00."}) from None
+        wrong = f"Deposit received: “{text.strip()[:30]}” is no amount. Write it as 250.00."
+        raise Invalid({"deposit_paid": wrong}) from None
     return value or Decimal(0)

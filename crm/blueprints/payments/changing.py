@@ -70,7 +70,7 @@ def apply(document_id: int) -> Any:
     try:
         amount = read_number(text) or ZERO
     except ValueError:
-        raise Invalid({"apply": f"“{text.strip()[:30]}” is no amount. Write it as 250.00."}) from None
+        raise Invalid({"apply": f"Amount to apply: “{text.strip()[:30]}” is no amount. Write it as 250.00."}) from None
     try:
         with transaction():
             service.apply_unused(source, document_id, amount, actor=actor(), now=clock.now())
