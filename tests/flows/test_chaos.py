@@ -82,7 +82,7 @@ def test_an_edit_that_never_left_is_found_with_its_history(case: Case, connectio
 
 def test_calls_beyond_the_limits_are_found(case: Case, quickbooks: Served, connection: Connection):  # noqa: F811
     assert list(limits.passed(case)) == []
-    requests.post(f"{quickbooks.url}/_sandbox/throttle", json={"per_second": 1}, timeout=10)
+    requests.post(f"{quickbooks.url}/_sandbox/throttle", json={"per_minute": 1}, timeout=10)
     url = f"{quickbooks.url}/v3/company/{connection.realm_id}/companyinfo/{connection.realm_id}"
     head = {"Authorization": f"Bearer {connection.access_token}"}
     for _ in range(3):

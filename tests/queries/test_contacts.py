@@ -184,10 +184,12 @@ def test_five_thousand_are_searched_and_paged_quickly(app: Flask) -> None:
         {"balance": "overdue"},
         {"page": "90", "sort": "-activity"},
     ):
-        contacts.page(read(args), now=NOW)
-        began = time.perf_counter()
-        page = contacts.page(read(args), now=NOW)
-        assert page.rows and time.perf_counter() - began < 0.25, args  # ten times what it takes
+        took = []
+        for _ in range(5):  # the best of them: what else the machine does meanwhile is not the list's affair
+            began = time.perf_counter()
+            assert contacts.page(read(args), now=NOW).rows
+            took.append(time.perf_counter() - began)
+        assert min(took) < 0.25, args  # ten times what it takes
 
 
 LISTS: list[dict[str, str]] = [

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import time
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -162,13 +163,13 @@ def test_unknown_grants_are_refused_by_name(served):
     assert token(served, grant_type="refresh_token").json() == {"error": "invalid_request"}
 
 
-def test_access_tokens_end_with_their_seconds_and_grants_with_their_owner():
-    with serving(access_seconds=1) as brief:
+def test_access_tokens_end_with_their_seconds_and_grants_with_their_owner(monkeypatch):
+    with serving(access_seconds=60) as brief:
         tokens = brief.connect()
         headers = {"Authorization": f"Bearer {tokens.access}", "Accept": "application/json"}
         url = f"{brief.url}/v3/company/{brief.realm}/preferences"
         assert requests.get(url, headers=headers, timeout=5).status_code == 200
-        time.sleep(1.1)
+        monkeypatch.setattr("sandbox.tokens.time", SimpleNamespace(time=lambda: time.time() + 61))
         assert requests.get(url, headers=headers, timeout=5).status_code == 401
         assert requests.post(brief.url + "/_sandbox/tokens/revoke", timeout=5).json() == {"revoked": 1}
         assert token(brief, grant_type="refresh_token", refresh_token=tokens.refresh).status_code == 400

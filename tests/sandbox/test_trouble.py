@@ -84,10 +84,12 @@ def test_a_rule_that_cannot_be_read_is_refused_with_a_sentence(api: Api, rule):
 
 def test_one_connection_serves_many_requests_without_stalls(api: Api):
     api.call("GET", "preferences")
-    started = time.monotonic()
+    took = []
     for _ in range(50):
+        started = time.monotonic()
         assert api.call("GET", "preferences").status_code == 200
-    assert (time.monotonic() - started) / 50 < 0.03, "a delayed acknowledgement costs 40 ms each"
+        took.append(time.monotonic() - started)
+    assert sorted(took)[25] < 0.03, "a delayed acknowledgement costs 40 ms each"
 
 
 def test_a_chance_strikes_some_and_the_same_again_with_the_same_seed(api: Api):
