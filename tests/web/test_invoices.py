@@ -63,6 +63,7 @@ def fresh(document: SalesDocument) -> SalesDocument:
 def in_every_state() -> dict[str, int]:
     """State -> an invoice that is in it."""
     company()
+    today = clock.now().date()  # what the pages take for today, though the tests were begun yesterday
     made = {"draft": draft().id, "held": do(service.finish, draft(), hold=True).id}
     for name in ("open", "partly_paid", "paid", "overdue", "void", "sent", "viewed"):
         made[name] = finished().id
@@ -70,12 +71,12 @@ def in_every_state() -> dict[str, int]:
     with transaction() as session:
         for name in ("open", "partly_paid", "paid", "overdue", "void", "sent", "viewed"):
             row = sales_documents.find(made[name])
-            row.books_total, row.edited_at, row.due_date = row.total, None, TODAY + timedelta(days=3)
+            row.books_total, row.edited_at, row.due_date = row.total, None, today + timedelta(days=3)
             for entry in session.query(OutboxEntry).filter_by(local_id=row.id, kind="invoice"):
                 entry.state = "done"
         sales_documents.find(made["partly_paid"]).balance = Decimal(20)
         sales_documents.find(made["paid"]).balance = Decimal(0)
-        sales_documents.find(made["overdue"]).due_date = TODAY - timedelta(days=4)
+        sales_documents.find(made["overdue"]).due_date = today - timedelta(days=4)
         void = sales_documents.find(made["void"])
         void.state, void.balance = "void", Decimal(0)
         sales_documents.find(made["sent"]).sent_at = NOW
@@ -317,8 +318,9 @@ def test_late_payers_are_listed_with_their_promises(client: FlaskClient, sign_in
     sign_in("rep")
     company()
     given = content()
-    late = [finished(contact_id=given.contact_id, date=TODAY - timedelta(days=40)),
-            finished(contact_id=given.contact_id, date=TODAY - timedelta(days=10))]  # fmt: skip
+    today = clock.now().date()
+    late = [finished(contact_id=given.contact_id, date=today - timedelta(days=40)),
+            finished(contact_id=given.contact_id, date=today - timedelta(days=10))]  # fmt: skip
     finished()
     page = text_of(client, "/invoices/overdue")
     assert "$240.02" in page and "the oldest 40 days late" in page

@@ -32,7 +32,10 @@ from crm.models import (
 from crm.services.sync.mirror.stored import as_stored
 from tests.engine_rows import add, company, contact
 
-TODAY = clock.now().date()
+
+def today() -> date:
+    """What the pages take for today, though the tests were begun yesterday."""
+    return clock.now().date()
 
 
 @pytest.fixture
@@ -75,8 +78,8 @@ def invoice(connection_id: int, contact_id: int, number: str, open_: str, *, rem
     now, amount = clock.now(), Decimal(open_)
     id_ = add(
         SalesDocument(kind="invoice", connection_id=connection_id, contact_id=contact_id, customer_remote_id=remote,
-                      number=number, state="open", date=TODAY - timedelta(days=40), currency="USD", total=amount,
-                      due_date=TODAY - timedelta(days=days), balance=amount, created_at=now, updated_at=now)
+                      number=number, state="open", date=today() - timedelta(days=40), currency="USD", total=amount,
+                      due_date=today() - timedelta(days=days), balance=amount, created_at=now, updated_at=now)
     )  # fmt: skip
     remote_id = str(9000 + id_)
     add(Document(connection_id=connection_id, kind="invoice", remote_id=remote_id, customer_remote_id=remote,
@@ -86,10 +89,11 @@ def invoice(connection_id: int, contact_id: int, number: str, open_: str, *, rem
     return id_
 
 
-def payment(connection_id: int, contact_id: int, amount: str, *, day: date = TODAY, **values: Any) -> int:
+def payment(connection_id: int, contact_id: int, amount: str, *, day: date | None = None, **values: Any) -> int:
     given: dict[str, Any] = {"reference": "1204", "method": "Check", "unapplied": Decimal(0), "void": False} | values
     remote_id = str(values.pop("remote_id", 700 + db.session.query(Payment).count()))
     given.pop("remote_id", None)
+    day = day or today()
     record = PaymentRecord(Origin(remote_id, "0"), Ref("58"), date=day, total=Decimal(amount), currency="USD",
                            reference=given["reference"], unapplied=given["unapplied"])  # fmt: skip
     return add(Payment(connection_id=connection_id, remote_id=remote_id, version="0", customer_remote_id="58",
@@ -98,7 +102,7 @@ def payment(connection_id: int, contact_id: int, amount: str, *, day: date = TOD
 
 
 def form(contact_id: int, amount: str = "", **values: str) -> dict[str, str]:
-    return {"contact_id": str(contact_id), "amount": amount, "date": TODAY.isoformat(), "action": "save"} | values
+    return {"contact_id": str(contact_id), "amount": amount, "date": today().isoformat(), "action": "save"} | values
 
 
 def only() -> Receipt:
@@ -119,14 +123,14 @@ def test_an_empty_list_says_what_to_do_next(client: FlaskClient, rep: User) -> N
 def test_the_list_holds_those_of_the_books_and_those_that_wait(client: FlaskClient, rep: User, books: int) -> None:
     amy = customer(books)
     payment(books, amy, "250.00", unapplied=Decimal("50.00"))
-    payment(books, amy, "99.00", day=TODAY - timedelta(days=90), reference="WIRE-7", method="Wire")
+    payment(books, amy, "99.00", day=today() - timedelta(days=90), reference="WIRE-7", method="Wire")
     client.post("/payments", data=form(amy, "75.00", reference="77"))
     page = client.get("/payments").text
     assert all(text in page for text in ("$250.00", "$99.00", "$75.00", "WIRE-7"))
     assert "Waiting to be sent" in page and "1–3 of 3 payments" in page
     assert "$325.00" in page, "received this month: what waits counts"
     narrow = {"q=wire": "WIRE-7", "method=Wire": "WIRE-7", "unapplied=yes&q=1204": "$250.00", "state=waiting": ">77<",
-              f"until={TODAY - timedelta(days=60)}": "WIRE-7", "q=99": "WIRE-7"}  # fmt: skip
+              f"until={today() - timedelta(days=60)}": "WIRE-7", "q=99": "WIRE-7"}  # fmt: skip
     for query, found in narrow.items():
         page = client.get(f"/payments?{query}").text
         assert found in page and "1–1 of 1 payment" in page, query
@@ -194,7 +198,7 @@ def test_the_suggestion_pays_what_is_due_first_and_works_without_scripting(
 def test_the_sums_follow_what_is_typed(client: FlaskClient, rep: User, books: int) -> None:
     amy = customer(books)
     paid = invoice(books, amy, "1001", "100.00")
-    query = {"contact_id": amy, "amount": "130", f"part-{paid}": "90", "date": TODAY.isoformat()}
+    query = {"contact_id": amy, "amount": "130", f"part-{paid}": "90", "date": today().isoformat()}
     fragment = client.get("/payments/sums", query_string=query, headers={"HX-Request": "true"}).text
     assert "<html" not in fragment and "$40.00" in fragment and "$90.00" in fragment
     wrong = client.get("/payments/sums", query_string=query | {f"part-{paid}": "110"}).text
@@ -232,7 +236,7 @@ def test_what_cannot_be_is_told_beside_its_field_and_kept_as_typed(
 
 
 def test_closed_books_take_no_payment(client: FlaskClient, rep: User) -> None:
-    closed = company(preferences={"books_closed_until": TODAY.isoformat()})
+    closed = company(preferences={"books_closed_until": today().isoformat()})
     answer = client.post("/payments", data=form(customer(closed), "5"))
     assert answer.status_code == 422 and "closed" in answer.text and receipts() == 0
 
@@ -325,12 +329,12 @@ def test_credit_memos_receipts_and_refunds_have_lists_of_their_own(client: Flask
     for kind, number in (("credit_memo", "CM-1"), ("sales_receipt", "SR-1"), ("refund_receipt", "RF-1")):
         add(Document(connection_id=books, kind=kind, remote_id=number, customer_remote_id="58", number=number,
                      total=Decimal(10), balance=Decimal(4) if kind == "credit_memo" else None, currency="USD",
-                     contact_id=amy, date=TODAY, seen_at=clock.now()))  # fmt: skip
+                     contact_id=amy, date=today(), seen_at=clock.now()))  # fmt: skip
         page = client.get(f"/payments/others/{kind}").text
         assert number in page and "Amy Fox" in page and "$10.00" in page
         assert "Nothing found" in client.get(f"/payments/others/{kind}?q=zzz").text
-        rows = client.get(f"/payments/others/{kind}.csv?since={TODAY}&currency=USD").text.splitlines()
-        assert len(rows) == 2 and rows[1].startswith(f"{number},{TODAY},Amy Fox,{amy},10.00,"), rows
+        rows = client.get(f"/payments/others/{kind}.csv?since={today()}&currency=USD").text.splitlines()
+        assert len(rows) == 2 and rows[1].startswith(f"{number},{today()},Amy Fox,{amy},10.00,"), rows
         assert len(client.get(f"/payments/others/{kind}.csv?until=2001-01-01").text.splitlines()) == 1
         assert "until=2001-01-01" in client.get(f"/payments/others/{kind}?until=2001-01-01").text
     assert "$4.00" in client.get("/payments/others/credit_memo?q=cm-").text
