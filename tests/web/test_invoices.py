@@ -321,7 +321,7 @@ def test_late_payers_are_listed_with_their_promises(client: FlaskClient, sign_in
     today = clock.now().date()
     late = [finished(contact_id=given.contact_id, date=today - timedelta(days=40)),
             finished(contact_id=given.contact_id, date=today - timedelta(days=10))]  # fmt: skip
-    finished()
+    finished(date=today)
     page = text_of(client, "/invoices/overdue")
     assert "$240.02" in page and "the oldest 40 days late" in page
     answer = client.post("/invoices/promise", data={"ids": [str(one.id) for one in late], "promised_on": "2026-12-24",
