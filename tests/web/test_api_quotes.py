@@ -73,7 +73,8 @@ def test_what_stands_against_it_is_told_by_field(
     assert db.session.scalar(select(SalesDocument.id)) is None
 
 
-@pytest.mark.parametrize("body", [{}, {"contact_id": 1}, {"contact_id": 1, "lines": []}, {"contact_id": 1, "x": 1}])
+@pytest.mark.parametrize("body", [{}, {"contact_id": 1}, {"contact_id": 1, "lines": []}, {"contact_id": 1, "x": 1},
+                                  {"contact_id": 1, "lines": [{"unit_price": "5"}], "date": "1989-12-31"}])  # fmt: skip
 def test_what_cannot_be_read_is_refused(client: FlaskClient, key: Key, body: dict[str, Any]) -> None:
     assert client.post("/api/v1/quotes", json=body, headers=key("write")).status_code == 422
     assert client.post("/api/v1/quotes", json=body, headers=key("read")).status_code == 403

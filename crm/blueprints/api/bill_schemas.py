@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from crm.blueprints.api.invoice_schemas import Signed
 from crm.blueprints.api.payment_schemas import Id
 from crm.blueprints.api.product_schemas import Exact
-from crm.blueprints.api.schemas import PageQuery, Shape
+from crm.blueprints.api.schemas import DocumentDay, PageQuery, Shape
 
 Number = Annotated[str, Field(max_length=21, description="What stands on the bill.")]
 Note = Annotated[str, Field(max_length=4000, description="For ourselves.")]
@@ -107,8 +107,8 @@ class NewBill(BaseModel):
 
     vendor_id: Id
     number: Number = ""
-    date: Day
-    due_date: Day | None = None
+    date: DocumentDay
+    due_date: DocumentDay | None = None
     private_note: Note = ""
     lines: list[NewBillLine] = Field(min_length=1, max_length=200)
 
@@ -121,8 +121,8 @@ class BillChange(BaseModel):
     lock: int = Field(ge=1, le=2**31 - 1)
     vendor_id: Id | None = None
     number: Number | None = None
-    date: Day | None = None
-    due_date: Day | None = Field(default=None, description="Null: none.")
+    date: DocumentDay | None = None
+    due_date: DocumentDay | None = Field(default=None, description="Null: none.")
     private_note: Note | None = None
     lines: list[NewBillLine] | None = Field(default=None, min_length=1, max_length=200)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from crm.blueprints.api.product_schemas import Exact
-from crm.blueprints.api.schemas import PageQuery, Shape, Unmatched
+from crm.blueprints.api.schemas import DocumentDay, PageQuery, Shape, Unmatched
 
 Signed = Annotated[
     Decimal,
@@ -105,8 +105,8 @@ class NewInvoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     contact_id: int = Field(ge=1, le=2**31 - 1)
-    date: Day | None = Field(default=None, description="Left out: today at the company.")
-    due_date: Day | None = Field(default=None, description="Left out: by the terms.")
+    date: DocumentDay | None = Field(default=None, description="Left out: today at the company.")
+    due_date: DocumentDay | None = Field(default=None, description="Left out: by the terms.")
     terms: str = Field(default="", max_length=40, description="Id of the terms in QuickBooks.")
     number: str = Field(default="", max_length=21)
     title: str = Field(default="", max_length=200)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from crm.blueprints.api.product_schemas import Exact
-from crm.blueprints.api.schemas import PageQuery, Shape, Unmatched
+from crm.blueprints.api.schemas import DocumentDay, PageQuery, Shape, Unmatched
 
 Money = Annotated[
     Decimal,
@@ -98,7 +98,7 @@ class NewPayment(BaseModel):
 
     contact_id: Id
     amount: Money = Field(description="New money; 0 only to use credit memos.")
-    date: date
+    date: DocumentDay
     customer_id: Remote = Field(default="", description="In QuickBooks: a job of the contact; empty: its own.")
     method: Remote = Field(default="", description="Id of the method in QuickBooks.")
     reference: str = Field(default="", max_length=21)

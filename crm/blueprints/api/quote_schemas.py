@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from crm.blueprints.api.product_schemas import Exact
-from crm.blueprints.api.schemas import PageQuery, Shape, Unmatched
+from crm.blueprints.api.schemas import DocumentDay, PageQuery, Shape, Unmatched
 
 State = Literal["draft", "sent", "viewed", "accepted", "declined", "expired", "partly", "invoiced", "cancelled"]
 Kind = Literal["item", "text", "section"]
@@ -105,8 +105,8 @@ class NewQuote(BaseModel):
 
     contact_id: Id
     title: str = Field(default="", max_length=200)
-    date: Day | None = None
-    expires_on: Day | None = None
+    date: DocumentDay | None = None
+    expires_on: DocumentDay | None = None
     customer_memo: str = Field(default="", max_length=1000)
     internal_note: str = Field(default="", max_length=10_000)
     discount_percent: Percent | None = None

@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from crm.domain.days import FIRST_YEAR, LAST_YEAR
+
 Amount = Annotated[
     Decimal,
     PlainSerializer(lambda value: f"{value:.2f}", return_type=str),
@@ -19,6 +21,12 @@ Amount = Annotated[
 ]
 
 
+DocumentDay = Annotated[
+    date,
+    Field(ge=date(FIRST_YEAR, 1, 1), le=date(LAST_YEAR, 12, 31)),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": r"^(199\d|20\d\d|2100)-\d\d-\d\d$"}),
+]
+"""A day that somebody writes on a document, of the years that the forms take too."""
 RESOURCES = ("customers", "items", "invoices", "payments", "credit_memos", "estimates", "sales_receipts",
              "refund_receipts", "vendors", "bills", "bill_payments")  # fmt: skip
 Resource = Annotated[str, WithJsonSchema({"type": "string", "enum": [*RESOURCES, *(name[:-1] for name in RESOURCES)]})]
