@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from crm.db import db
 from crm.models import OutboxEntry
 from tests.web.test_api import key as key
-from tests.web.test_payments import TODAY, books, customer, invoice, only, payment, receipts
+from tests.web.test_payments import books, customer, invoice, only, payment, receipts, today
 
 __all__ = ["books"]
 Key = Callable[[str], dict[str, str]]
@@ -19,19 +19,19 @@ Key = Callable[[str], dict[str, str]]
 
 def test_payments_are_read_a_page_at_a_time_the_newest_first(client: FlaskClient, key: Key, books: int) -> None:
     amy = customer(books)
-    ids = [payment(books, amy, f"{day + 1}.00", day=TODAY - timedelta(days=day)) for day in range(3)]
+    ids = [payment(books, amy, f"{day + 1}.00", day=today() - timedelta(days=day)) for day in range(3)]
     first = client.get("/api/v1/payments?limit=2", headers=key("read")).json
     rest = client.get(f"/api/v1/payments?limit=2&cursor={first['next_cursor']}", headers=key("read")).json
     assert [one["payment_id"] for one in first["data"] + rest["data"]] == ids and rest["next_cursor"] is None
     assert first["data"][0]["amount"] == "1.00" and first["data"][0]["in_quickbooks"] is True
-    narrow = client.get(f"/api/v1/payments?until={TODAY - timedelta(days=2)}&contact_id={amy}", headers=key("read"))
+    narrow = client.get(f"/api/v1/payments?until={today() - timedelta(days=2)}&contact_id={amy}", headers=key("read"))
     assert [one["payment_id"] for one in narrow.json["data"]] == ids[2:]
 
 
 def test_a_payment_is_recorded_and_goes_out(client: FlaskClient, key: Key, books: int) -> None:
     amy = customer(books)
     paid = invoice(books, amy, "1001", "100.00")
-    body = {"contact_id": amy, "amount": "80.00", "date": TODAY.isoformat(), "method": "1", "reference": "1204",
+    body = {"contact_id": amy, "amount": "80.00", "date": today().isoformat(), "method": "1", "reference": "1204",
             "applied": [{"invoice_id": paid, "amount": "75.50"}]}  # fmt: skip
     answer = client.post("/api/v1/payments", json=body, headers=key("write"))
     made = answer.json
@@ -50,7 +50,7 @@ def test_a_payment_is_recorded_and_goes_out(client: FlaskClient, key: Key, books
 def test_more_than_there_is_is_a_conflict_with_its_field(client: FlaskClient, key: Key, books: int) -> None:
     amy = customer(books)
     paid = invoice(books, amy, "1001", "100.00")
-    body = {"contact_id": amy, "amount": "80", "date": TODAY.isoformat(),
+    body = {"contact_id": amy, "amount": "80", "date": today().isoformat(),
             "applied": [{"invoice_id": paid, "amount": "50"}, {"invoice_id": paid, "amount": "51"}]}  # fmt: skip
     answer = client.post("/api/v1/payments", json=body, headers=key("write"))
     assert answer.status_code == 409 and "Only 100.00 USD is open" in answer.json["errors"][f"parts-{paid}"]
