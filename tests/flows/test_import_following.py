@@ -89,4 +89,5 @@ def test_many_are_held_page_by_page_and_told_once_each(connection: Connection) -
     plan = approved(plan)
     assert {line.outcome for line in lines(plan).values()} == {"done"}
     db.session.remove()
-    assert all(contact.email.startswith("new-") for contact in db.session.scalars(select(Contact)))
+    emails = [contact.email for contact in db.session.scalars(select(Contact))]
+    assert len(emails) == 30 and all(email.startswith("new-") for email in emails)

@@ -10,7 +10,7 @@ from sqlalchemy import event, insert, select, text
 
 from crm import clock
 from crm.db import db, table_of
-from crm.models import Connection, Customer, Item, Link, Match, Product, Receipt, SalesDocument, SyncLogEntry
+from crm.models import Connection, Contact, Customer, Item, Link, Match, Product, Receipt, SalesDocument, SyncLogEntry
 from crm.services import matches
 from crm.services.sync.items.kind import Items
 from crm.services.sync.merge.comparing import Linked, look
@@ -50,9 +50,17 @@ def refer_to(contact_id: int, connection_id: int) -> None:
         other.rollback()
 
 
+def is_held(contact_id: int) -> bool:
+    """Whether somebody who would change the contact has to wait."""
+    with db.engine.connect() as other:
+        row = select(Contact.id).where(Contact.id == contact_id)
+        return other.execute(row.with_for_update(key_share=True, skip_locked=True)).first() is None
+
+
 def test_who_refers_to_a_contact_does_not_wait_for_who_sends_it(connection: Connection) -> None:
     [contact_id] = new_contacts("Ada Stone")
     OUTGOING["customer"].hold(db.session(), [contact_id])
+    assert is_held(contact_id)
     refer_to(contact_id, connection.id)
     db.session.rollback()
 
@@ -61,6 +69,7 @@ def test_who_refers_to_a_contact_does_not_wait_for_who_merges_it(connection: Con
     [contact_id] = new_contacts("Ada Stone")
     books = books_of(connection)
     look(db.session(), [Linked(contact_id, "1", {}, True)], books)
+    assert is_held(contact_id)
     refer_to(contact_id, books.id)
     db.session.rollback()
 
@@ -75,6 +84,7 @@ def test_who_refers_to_a_contact_does_not_wait_for_who_decides_its_match(connect
                          score=60, rank=1, evidence=[], decided_at=now))  # fmt: skip
     matches.confirm(match_id, actor=PERSON, now=now)
     db.session.flush()
+    assert is_held(contact_id)
     refer_to(contact_id, connection.id)
     db.session.rollback()
 

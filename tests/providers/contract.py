@@ -193,6 +193,7 @@ class AccountingContract(WritingContract, TellingContract, SellingContract):
     def test_money_and_times_are_exact_and_aware(self, world: World) -> None:
         books = world.granted()
         invoices = [record for page in pages(books, "invoice") for record in page.records]
+        assert invoices
         assert all(isinstance(i, DocumentRecord) and type(i.total) is Decimal for i in invoices)
         assert all(i.origin.updated_at and i.origin.updated_at.utcoffset() == timedelta(0) for i in invoices)
         assert not [value for value in _leaves(invoices) if isinstance(value, float)]
