@@ -20,6 +20,7 @@ from crm.models import (
     Connection,
     Contact,
     Customer,
+    CustomerValue,
     Document,
     Duplicate,
     Link,
@@ -134,9 +135,11 @@ def test_a_decision_made_twice_is_refused_as_changed_and_does_nothing(doubtful: 
 def test_unlinking_takes_money_and_documents_away_and_keeps_both(doubtful: tuple[int, int]) -> None:
     match_id, contact_id = doubtful
     decide(matches.confirm, match_id)
+    with transaction() as session:
+        session.add(CustomerValue(contact_id=contact_id, sales=Decimal(500), years=Decimal(1), as_of=date(2026, 3, 1)))
     decide(matches.unlink, contact_id)
     assert db.session.scalars(select(Link).where(Link.kind == "customer")).all() == []
-    assert db.session.get(MoneyFacts, contact_id) is None
+    assert db.session.get(MoneyFacts, contact_id) is None and db.session.get(CustomerValue, contact_id) is None
     assert db.session.scalars(select(Document.contact_id)).all() == [None, None]
     assert db.session.get_one(Contact, contact_id).link_state == "none"
     assert db.session.scalars(select(Customer.match_state).order_by(Customer.id)).all() == ["new", "job"]

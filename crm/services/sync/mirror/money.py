@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from crm.db import table_of, transaction
 from crm.domain.money import BUCKETS, Part, Receipt, Sale, summary
-from crm.models import Connection, Customer, Document, Link, MoneyFacts, Payment, PaymentApplication
+from crm.models import Connection, Customer, CustomerValue, Document, Link, MoneyFacts, Payment, PaymentApplication
 from crm.services.identity_keys import chunks
 from crm.services.sync.imports.fetch import Fetch
 from crm.services.sync.merge.enrich import touch
@@ -26,6 +26,8 @@ from crm.services.sync.work import Books, Work, books_of
 
 PAGE = 1000
 FACTS = table_of(MoneyFacts)
+VALUES = table_of(CustomerValue)
+"""Forecasts of what a customer is worth; they rest on the documents that leave with the customer."""
 NEEDED = ("invoice", "payment", "credit_memo")
 """Kinds that facts are computed from."""
 MOMENTS = ("balance_as_of", "documents_as_of")
@@ -60,6 +62,7 @@ def refresh(session: Session, books: Books, contact_ids: Sequence[int], *, now: 
                 and id_ not in {row["contact_id"] for row in rows}]  # fmt: skip
         if gone:
             session.execute(delete(FACTS).where(FACTS.c.contact_id.in_(gone)))
+            session.execute(delete(VALUES).where(VALUES.c.contact_id.in_(gone)))
         news = {row["contact_id"] for row in rows if _is_news(row, before.get(row["contact_id"]))}
         touch(session, [*news, *gone], now=now)
         changed |= news
