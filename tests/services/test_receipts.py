@@ -24,6 +24,8 @@ from tests.engine_rows import add, company, contact
 
 KIM = Actor("kim@example.com")
 CENTS = st.integers(0, 30_000).map(lambda cents: Decimal(cents).scaleb(-2))
+SHARES = st.sampled_from([Decimal(share) for share in ("0", "0", "0.3", "0.5", "1", "1.2")])
+"""How much of an invoice a payment asks for; what was paid before may leave less."""
 TODAY = clock.now().date()
 
 
@@ -69,7 +71,9 @@ def _forget(connection_id: int) -> None:
     balances=st.lists(CENTS, min_size=1, max_size=4),
     memos=st.lists(CENTS, max_size=2),
     wishes=st.lists(
-        st.tuples(CENTS, st.lists(CENTS, min_size=4, max_size=4), st.sets(st.integers(0, 1))), min_size=1, max_size=5
+        st.tuples(CENTS | st.just(Decimal(0)), st.lists(SHARES, min_size=4, max_size=4), st.sets(st.integers(0, 1))),
+        min_size=1,
+        max_size=5,
     ),
 )
 def test_whatever_is_asked_no_invoice_and_no_money_is_applied_twice(
@@ -79,9 +83,12 @@ def test_whatever_is_asked_no_invoice_and_no_money_is_applied_twice(
     invoices = [_document(books, amy, "invoice", place, one) for place, one in enumerate(balances)]
     credits = [_document(books, amy, "credit_memo", place, one) for place, one in enumerate(memos)]
     try:
-        for amount, parts, used in wishes:
-            draft = Draft(amy, amount, TODAY, payer="58", parts=dict(zip(invoices, parts, strict=False)),
-                          credits=tuple(credits[place] for place in sorted(used) if place < len(credits)))  # fmt: skip
+        for more, shares, places in wishes:
+            parts = {key: (balance * share).quantize(Decimal("0.01"))
+                     for key, balance, share in zip(invoices, balances, shares, strict=False)}  # fmt: skip
+            used = [place for place in sorted(places) if place < len(credits)]
+            amount = max(sum(parts.values()) - sum(memos[place] for place in used), Decimal(0)) + more
+            draft = Draft(amy, amount, TODAY, payer="58", parts=parts, credits=tuple(credits[place] for place in used))
             try:
                 with transaction():
                     receipts.record(draft, sure=True, actor=KIM, now=clock.now())
