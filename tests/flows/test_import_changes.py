@@ -41,7 +41,8 @@ def test_the_contact_follows_quickbooks_and_an_edit_that_gives_way_stays_readabl
     connection: Connection, sandbox: Served, client: FlaskClient, sign_in: Callable[..., object]
 ) -> None:
     run_import(connection.id)
-    customer = db.session.scalars(select(Customer).where(Customer.match_state == "linked", Customer.active)).first()
+    linked = select(Customer).where(Customer.match_state == "linked", Customer.active).order_by(Customer.id)
+    customer = db.session.scalars(linked).first()
     assert customer is not None and customer.contact_id is not None
     id_, remote_id = customer.contact_id, customer.remote_id
 
@@ -74,7 +75,7 @@ def test_documents_of_a_job_name_it_and_a_lost_connection_is_told_to_everyone(
         select(Document.contact_id, Document.kind, Customer.display_name)
         .join(Customer, (Customer.remote_id == Document.customer_remote_id) & (Customer.match_state == "job"))
         .where(Document.contact_id.is_not(None), Document.kind == "invoice")
-        .order_by(Document.date.desc())
+        .order_by(Document.date.desc(), Document.id)
     )
     contact_id, kind, job = db.session.execute(of_job).first()  # type: ignore[misc]
     sign_in("bookkeeper")
