@@ -17,6 +17,7 @@ from crm.domain.periods import Span
 from crm.models import Connection, Document, Payment, Receipt, SalesDocument
 from crm.queries import freshness, payments, products
 from crm.queries.invoice_narrowing import issued
+from crm.queries.segment_measures import PassedOver
 
 D = SalesDocument
 
@@ -89,9 +90,10 @@ def others(span: Span, kinds: tuple[str, ...]) -> dict[str, list[Taken]]:
 
 def anything() -> bool:
     """Whether there is a document or a payment at all: without one there is nothing to say."""
+    # Passed over: SQLite would sort all that are not gone to find the first of them.
     queries = (
-        select(D.id).where(D.template.is_(False), D.gone_at.is_(None)).order_by(D.id).limit(1),
-        select(Payment.id).where(Payment.gone_at.is_(None)).order_by(Payment.id).limit(1),
+        select(D.id).where(D.template.is_(False), PassedOver(D.gone_at).is_(None)).order_by(D.id).limit(1),
+        select(Payment.id).where(PassedOver(Payment.gone_at).is_(None)).order_by(Payment.id).limit(1),
         select(Receipt.id).where(Receipt.gone_at.is_(None)).order_by(Receipt.id).limit(1),
     )
     return any(db.session.scalar(query) is not None for query in queries)
