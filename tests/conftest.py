@@ -6,6 +6,7 @@ Every test finds empty tables. `client` is a browser without JavaScript; `sign_i
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from crm import config, create_app, encryption
 from crm.db import db, transaction
 from crm.domain import throttle
 from crm.models import User
+from crm.services import throttle_redis
 from tests.factories import UserFactory
 from tests.quickbooks import quickbooks, refreshes, sandbox
 
@@ -61,7 +63,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dic
     """Variables of a throw-away installation; child processes of a test can be started with them too."""
     return {
         "ENV_FILE": os.devnull,
-        "SECRET_KEY": f"only for tests, not a secret {worker_id}",  # what stands in a shared Redis is named by it
+        # What stands in a Redis is named by it, and others may run these tests on the same one at this moment.
+        "SECRET_KEY": f"only for tests, not a secret {worker_id} {secrets.token_hex(8)}",
         "TOKEN_ENCRYPTION_KEYS": encryption.new_key(),
         "INSTANCE_DIR": str(tmp_path_factory.mktemp("instance")),
         "DATABASE_URL": fresh_database(os.environ.get("TEST_DATABASE_URL", ""), worker_id),
@@ -152,9 +155,19 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> 
     wide = tuple(replace(window, most=10**6, background=10**6) for window in throttle.WINDOWS)
     monkeypatch.setattr(throttle, "WINDOWS", wide)
     if environment["REDIS_URL"]:  # the next test's connections bear the same ids
-        server = redis.Redis.from_url(environment["REDIS_URL"])
-        for key in server.scan_iter("throttle:*"):
-            server.delete(key)
+        forget_calls(environment["REDIS_URL"], environment["SECRET_KEY"])
+
+
+def forget_calls(url: str, secret_key: str) -> int:
+    """What Redis counted for connections of these tests; how many keys that were. Those of others stand beside them."""
+    with redis.Redis.from_url(url) as server:
+        return int(server.delete(*_counted(secret_key)))  # type: ignore[arg-type]
+
+
+@cache
+def _counted(secret_key: str) -> tuple[str, ...]:
+    """Connections are numbered from 1 in every test, and no test has many."""
+    return tuple(key for number in range(1, 100) for key in throttle_redis.keys(secret_key, number))
 
 
 @pytest.fixture

@@ -109,8 +109,12 @@ def hold(connection_id: int, until: datetime, *, now: datetime) -> None:
 
 
 def _keys(connection_id: int) -> tuple[str, str, str]:
+    return keys(config.current().secret_key, connection_id)
+
+
+def keys(secret_key: str, connection_id: int) -> tuple[str, str, str]:
     """Of this installation only, and on one node of a cluster; no key names a company."""
-    name = encryption.fingerprint(config.current().secret_key, f"throttle:{connection_id}")[:24]
+    name = encryption.fingerprint(secret_key, f"throttle:{connection_id}")[:24]
     return (f"throttle:{{{name}}}:calls", f"throttle:{{{name}}}:batches", f"throttle:{{{name}}}:hold")
 
 
