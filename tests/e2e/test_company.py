@@ -86,7 +86,7 @@ def test_an_import_shows_how_far_it_is_and_then_its_result(
 def test_a_cancelled_import_stops_and_can_be_started_again(
     visit: Visit, company: Company, trouble: Callable[..., None]
 ) -> None:
-    trouble({"action": "latency", "path": "/query", "seconds": 1.5, "count": 4})
+    trouble({"action": "latency", "path": "/query", "seconds": 1.5, "count": 40})
     tab = visit()
     tab.goto(company.run_path)
     tab.get_by_role("button", name="Import again").click()

@@ -46,7 +46,7 @@ def test_every_key_does_what_its_button_says(tab: Any, emptied: dict[str, int]) 
         tab.wait_for_url(f"**{there}")
     tab.keyboard.press("e")
     tab.wait_for_url("**edit=1*")
-    assert tab.evaluate("document.activeElement.name") == "value"
+    tab.wait_for_function("document.activeElement.name === 'value'")
     tab.goto(amy)
     tab.keyboard.press("1")
     tab.wait_for_url(f"**{bea}")

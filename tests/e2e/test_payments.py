@@ -50,7 +50,8 @@ def test_a_payment_is_recorded_over_the_oldest_invoices_and_taken_back(visit: Vi
 
 def test_everything_goes_without_scripting(visit: Visit, company: Company) -> None:
     tab = visit("rep", script=False, allowed=(409, 422))
-    tab.goto(owing(tab))
+    form = owing(tab)  # asked once: the payment below may leave somebody else owing the most
+    tab.goto(form)
     tab.get_by_label("Amount received").fill("abc")
     tab.get_by_role("button", name="Record payment").click()
     assert "is no amount" in tab.inner_text("main")
@@ -59,7 +60,7 @@ def test_everything_goes_without_scripting(visit: Visit, company: Company) -> No
     assert "$7.31" in tab.inner_text("#sums")
     tab.get_by_role("button", name="Record payment").click()
     assert re.search(ONE, tab.url) and "$7.31" in tab.inner_text("main")
-    tab.goto(owing(tab))
+    tab.goto(form)
     tab.get_by_label("Amount received").fill("7.31")
     tab.get_by_role("button", name="Record payment").click()
     assert "seems to be there already" in tab.inner_text("main")

@@ -39,7 +39,7 @@ def built(tab: Any, *, title: str) -> str:
 def test_a_quote_is_built_by_keyboard_with_live_figures_then_sent_and_accepted(visit: Visit, company: Company) -> None:
     tab = visit("rep")
     tab.goto("/quotes/new")
-    assert tab.evaluate("document.activeElement.name") == "customer_q", "one begins with the customer"
+    focused(tab, "customer_q")  # one begins with the customer
     tab.keyboard.type("a")
     tab.locator("#buyers button").first.wait_for()
     tab.keyboard.press("Tab")
