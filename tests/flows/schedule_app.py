@@ -38,6 +38,8 @@ def tick() -> None:
 @shared_task(name="tests.slow")
 def slow() -> None:
     note("slow", "began")
+    if (HOME / "hang").exists():
+        note("slow", "hangs")
     while (HOME / "hang").exists():
         time.sleep(0.05)
     note("slow", "ended")

@@ -134,7 +134,7 @@ def test_killed_for_certain_it_leaves_no_program_running(keep: Callable[..., Kee
     keeper.first("one", "stubborn")
     programs = [keeper.starts(name)[0][0] for name in ("one", "stubborn")]
     keeper.process.kill()
-    _until(lambda: not any(map(_alive, programs)), "the programs to end with their supervisor", 5)
+    _until(lambda: not any(map(_alive, programs)), "the programs to end with their supervisor")
 
 
 def test_a_program_that_does_not_start_ends_all_of_it_in_one_line(keep: Callable[..., Keeper], tmp_path: Path) -> None:

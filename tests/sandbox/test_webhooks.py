@@ -29,7 +29,7 @@ class App:
         return [(event["type"], event["intuitentityid"]) for _, raw in self.deliveries for event in json.loads(raw)]
 
     def wait_for(self, count: int) -> None:
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 30
         while len(self.deliveries) < count and time.monotonic() < limit:
             time.sleep(0.02)
         assert len(self.deliveries) >= count
