@@ -116,6 +116,14 @@ def test_the_count_while_building_is_the_one_that_is_saved_also_of_groups_withou
         assert segment_preview.preview(group, TODAY).count == len(ids(group)), group
 
 
+def test_the_count_is_of_all_however_few_are_shown(app: Flask) -> None:
+    store([Person(id=0, name="Amy"), Person(id=1, name="Ben")])
+    everybody = Group("none", (Rule("name", "one_of", ("Cy",)),))
+    for sample in (0, 1, 8):
+        shown = segment_preview.preview(everybody, TODAY, sample=sample)
+        assert (shown.count, len(shown.sample)) == (2, min(sample, 2))
+
+
 def by_id(documents: Any) -> Any:
     return tuple(sorted(documents, key=lambda one: one.id))
 
