@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, select
 
+from bench.books import settle
 from bench.child import answer
 from bench.pages import case
 from bench.segments import timed
@@ -24,9 +25,7 @@ def measure(repeats: int) -> dict[str, Any]:
     app = create_app()
     with app.app_context():
         engine = db.engine
-        if engine.dialect.name == "postgresql":
-            with engine.begin() as connection:
-                connection.execute(text("ANALYZE"))
+        settle()
         nightly = timed(lambda: forecasting.refresh(clock=clock.now))
         stored = timed(lambda: insight_results.refresh(clock=clock.now))
         user_id, addresses = prepare()
