@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -248,10 +249,9 @@ def test_without_scripting_one_signs_in_searches_edits_and_imports(visit: Visit,
     tab.set_input_files("input[type=file]", str(tmp_path / "one.csv"))
     tab.get_by_role("button", name="Upload and look").click()
     tab.get_by_role("button", name="Import 1 row").click()
-    for _ in range(60):
-        tab.wait_for_load_state()
-        if tab.get_by_text("The import is done").count():
-            break
+    deadline = time.monotonic() + 60
+    while not tab.get_by_text("The import is done").count():
+        assert time.monotonic() < deadline, tab.inner_text("main")
         tab.wait_for_timeout(250)
         tab.get_by_role("link", name="Look again").click()
     assert _stat(tab, "Created") == "1"

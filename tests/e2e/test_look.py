@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 
 from crm import formats
 from crm.security import HEADERS
-from tests.e2e.browsing import Complaints, sideways
+from tests.e2e.browsing import PATIENCE, Complaints, sideways
 
 
 def _shell() -> Flask:
@@ -77,7 +77,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", base_url=address)
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE)
     tab = context.new_page()
     complaints = Complaints(tab, address)
     tab.goto("/")
