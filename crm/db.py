@@ -209,9 +209,23 @@ def end_reading() -> None:
 
 
 @event.listens_for(Engine, "connect")
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
+def _prepare(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        _prepare_sqlite(connection)
+    else:
+        _prepare_postgresql(connection)
+
+
+def _prepare_postgresql(connection: Any) -> None:
+    """Without compiling expressions (JIT): for a statement of many conditions, such as figures have, that takes several
+    times as long as the whole answer does without it."""
+    usual, connection.autocommit = connection.autocommit, True  # or a rollback would take it back
+    with connection.cursor() as cursor:  # a server may be too old to know the setting
+        cursor.execute("SELECT set_config(name, 'off', false) FROM pg_settings WHERE name = 'jit'")
+    connection.autocommit = usual
+
+
+def _prepare_sqlite(connection: sqlite3.Connection) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=15000", "foreign_keys=ON"):

@@ -118,6 +118,14 @@ def test_a_transaction_keeps_all_or_nothing_and_rings_only_when_kept(app: Flask)
     assert rung == ["kept"]
 
 
+def test_postgresql_compiles_no_statement_though_a_transaction_is_rolled_back(app: Flask) -> None:
+    if db.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite compiles nothing")
+    for _ in range(2):
+        assert db.session.scalar(text("SHOW jit")) == "off"
+        db.session.rollback()
+
+
 def test_transactions_are_not_nested(app: Flask) -> None:
     with pytest.raises(RuntimeError, match="already open"), transaction(), transaction():
         pass
