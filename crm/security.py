@@ -86,6 +86,9 @@ def requires(permission: str) -> Callable[[View], View]:
 
 def _to_sign_in() -> Any:
     target = url_for("auth.sign_in", next=request.full_path.rstrip("?") if request.method == "GET" else None)
+    if request.headers.get("HX-Request") and request.method != "GET":
+        # Going anywhere would lose what was typed: the page says that somebody signed out (static/js/trouble.js).
+        return "", 401, {"X-Form": "expired"}
     if request.headers.get("HX-Request"):
         # htmx would swap the sign-in page into a fragment; tell it to go there instead.
         return "", 401, {"HX-Redirect": url_for("auth.sign_in")}

@@ -165,12 +165,14 @@ def _http(error: HTTPException) -> Response | HTTPException:
 
 
 def _csrf(error: CSRFError) -> Response:
-    return _answer(
+    response = _answer(
         400,
         "The form has expired",
         "This page was open for too long, or you signed in again in another tab. Go back, reload the page and send it"
         " again; what you typed is still there.",
     )
+    response.headers["X-Form"] = "expired"  # the script keeps what was typed and says what to do
+    return response
 
 
 def _unexpected(error: Exception) -> Response:

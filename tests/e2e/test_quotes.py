@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browsing import barriers, darken, sideways
-from tests.e2e.conftest import Company
+from tests.e2e.conftest import Company, sign_in
 
 Visit = Callable[..., Any]
 
@@ -122,7 +122,7 @@ def test_a_card_of_the_board_is_dragged_to_another_stage_or_moved_by_its_form(vi
     built(tab, title="Dragged")
     tab.goto("/quotes/board")
     card = tab.locator("[data-stage=draft] article", has_text="Dragged")
-    card.drag_to(tab.locator("[data-stage=accepted]"), target_position={"x": 60, "y": 20})
+    card.drag_to(tab.locator("[data-stage=accepted]"), target_position={"x": 60, "y": 20}, steps=5)
     tab.locator("[data-stage=accepted] article", has_text="Dragged").wait_for()
     card = tab.locator("[data-stage=accepted] article", has_text="Dragged")
     card.locator("select").select_option("declined")
@@ -177,3 +177,47 @@ def shoot(tab: Any, path: str, how: str) -> None:
     """A picture for whoever wants to look: SHOTS names a folder."""
     if folder := os.environ.get("SHOTS"):
         tab.screenshot(path=f"{folder}/{re.sub(r'[^a-z]+', '-', path).strip('-')}-{how}.png", full_page=True)
+
+
+def filled(tab: Any, title: str) -> None:
+    """The form of a new quote, with a customer, a title and one line; not saved yet."""
+    tab.goto("/quotes/new")
+    tab.get_by_label("Find a contact").fill("a")
+    tab.locator("#buyers button").first.click()
+    tab.get_by_role("button", name="Change").wait_for()
+    tab.get_by_label("Title").fill(title)
+    tab.get_by_label("Add a product").fill("a")
+    tab.locator("#picked button").first.click()
+    tab.get_by_label("Quantity, line 1").wait_for()
+
+
+def test_save_pressed_twice_at_once_makes_one_quote(visit: Visit, company: Company) -> None:
+    tab = visit("rep")
+    filled(tab, "Pressed twice at once")
+    tab.get_by_role("button", name="Save draft").dblclick()
+    tab.wait_for_url(re.compile(r"/quotes/\d+$"))
+    tab.get_by_role("heading", name="Lines").first.wait_for()
+    tab.goto("/quotes?q=Pressed+twice+at+once")
+    tab.get_by_text("Pressed twice at once").first.wait_for()
+    assert tab.locator("main tbody tr").count() == 1
+
+
+def test_a_quote_filled_while_the_session_ended_says_so_and_is_saved_after_signing_in_elsewhere(
+    visit: Visit, company: Company
+) -> None:
+    tab = visit("rep", allowed=(400, 401))
+    filled(tab, "Filled while signed out")
+    tab.get_by_label("Price, line 1").fill("431.50")
+    tab.context.clear_cookies()
+    tab.get_by_role("button", name="Save draft").click()
+    tab.locator("#flash").get_by_text("what you typed is still here").wait_for()
+    assert tab.get_by_label("Title").input_value() == "Filled while signed out"
+    tab.get_by_role("button", name="Save draft").click()
+    tab.locator("#flash").get_by_text("what you typed is still here").wait_for()
+    other = tab.context.new_page()
+    sign_in(other, "rep")
+    other.get_by_role("link", name="Quotes").first.wait_for()
+    tab.get_by_role("button", name="Save draft").click()
+    tab.wait_for_url(re.compile(r"/quotes/\d+$"))
+    tab.get_by_text("$431.50").first.wait_for()
+    assert "Filled while signed out" in tab.inner_text("main")

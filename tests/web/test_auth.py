@@ -133,3 +133,13 @@ def test_a_nul_is_refused_in_words(client: FlaskClient, sign_in: Callable[..., U
     sign_in("rep")
     for answer in (client.get("/contacts?q=a%00b"), client.post("/contacts/new", data={"display_name": "a\x00b"})):
         assert answer.status_code == 422 and "cannot be stored" in answer.text
+
+
+def test_a_form_sent_by_the_script_after_the_session_ended_stays_where_it_is_and_a_reading_leads_to_the_sign_in(
+    client: FlaskClient,
+) -> None:
+    by_script = {"HX-Request": "true"}
+    sent = client.post("/quotes", data={"title": "Half a day of work"}, headers=by_script)
+    assert (sent.status_code, sent.headers.get("X-Form")) == (401, "expired")
+    assert "HX-Redirect" not in sent.headers, "going there would lose what was typed"
+    assert client.get("/quotes", headers=by_script).headers["HX-Redirect"] == "/sign-in"

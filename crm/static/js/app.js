@@ -149,8 +149,11 @@
     const goal = target.matches?.("[data-focus]") ? target : one?.("[data-focus]", target);
     goal?.focus();
   });
-  document.addEventListener("htmx:sendError", () => say("The server cannot be reached. Nothing was changed; try again in a moment."));
-  document.addEventListener("htmx:responseError", () => say("The server answered with an error. Nothing was shown; reload the page to see where things stand."));
+  // Sending a form took it for saved; where that failed, leaving the page is asked about again. What is said: trouble.js.
+  for (const failed of ["htmx:sendError", "htmx:responseError"]) document.addEventListener(failed, (event) => {
+    const form = event.detail.elt.closest?.("form[data-guard]");
+    if (form) dirty.add(form);
+  });
 
   // Keys. Single letters are silent while typing and inside dialogs.
   let went = 0;

@@ -9,7 +9,15 @@
   }));
   const value = (field) => (field.type === "checkbox" ? field.checked : field.value);
   const builder = () => document.getElementById("builder");
-  let sent = new Map(), typed = [], active = "", pressed = false, held = false, drawing = false, owed = false;
+  const saves = (event) => event?.submitter?.value === "save";
+  let sent = new Map(), typed = [], active = "", pressed = false, held = false, drawing = false, owed = false, saving = false;
+  // What is being saved is saved once, however often it is pressed, until an answer brings the form back.
+  document.addEventListener("htmx:confirm", (event) => {
+    if (!saving || event.detail.elt !== builder() || !saves(event.detail.triggeringEvent)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  });
+  window.addEventListener("pageshow", () => { saving = false; });
   // A choice redraws the form, but never in place of what a pressed button asked for just before.
   document.addEventListener("htmx:confirm", (event) => {
     if (!(pressed || held) || event.detail.elt !== builder() || event.detail.triggeringEvent?.type !== "change") return;
@@ -29,11 +37,16 @@
       owed = false;
     });
   });
-  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.requestConfig?.elt?.id === "builder") pressed = drawing = false; });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.requestConfig?.elt?.id !== "builder") return;
+    pressed = drawing = false;
+    saving &&= Boolean(event.detail.xhr?.getResponseHeader("HX-Redirect"));
+  });
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt !== builder()) return;
     pressed = event.detail.requestConfig.triggeringEvent?.type === "submit";
     drawing = !pressed;
+    saving = saves(event.detail.requestConfig.triggeringEvent);
     if (pressed) owed = false;
     sent = new Map([...fields(builder())].map(([name, field]) => [name, value(field)]));
   });
