@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, select
 
-from crm import bell, clock
+from crm import clock
 from crm.celery_app import celery_app
 from crm.db import db, transaction
 from crm.domain.identity import KEYS_FORM
@@ -22,6 +22,7 @@ from crm.models import Duplicate, MatchRun
 from crm.services import duplicates
 from crm.services.audit import SYSTEM
 from crm.services.duplicates import runs
+from tests.bells import listen
 from tests.flows.imports import own_list
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -131,8 +132,7 @@ def test_a_worker_whose_lease_was_lost_writes_nothing_more(crowd: None, monkeypa
 def test_a_search_gives_way_after_its_time_slice_and_goes_on_where_it_was(
     crowd: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[tuple] = []
-    monkeypatch.setattr(bell, "_send", lambda task, ids: heard.append((task, ids)))
+    heard = listen(monkeypatch)
     monkeypatch.setattr(runs, "PAGE", PAGE)
     run_id, moments = started(), iter(range(10_000))
     duplicates.advance(run_id, clock=lambda: clock.now() + timedelta(seconds=100 * next(moments)))
@@ -159,8 +159,7 @@ def test_a_search_under_way_is_cancelled_after_the_page_at_hand(crowd: None, mon
 
 
 def test_the_schedule_rings_for_a_search_nobody_works_on(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[tuple] = []
-    monkeypatch.setattr(bell, "_send", lambda task, ids: heard.append((task, ids)))
+    heard = listen(monkeypatch)
     own_list(4, 7)
     celery_app.tasks["crm.tasks.duplicates.start_due"].run()
     [run_id] = [ids[0] for _, ids in heard]

@@ -14,6 +14,7 @@ from crm.db import db, transaction
 from crm.models import Connection, Customer, MoneyFacts, SyncRun
 from crm.services import sync
 from sandbox import Served
+from tests.bells import listen
 from tests.flows.imports import run_import, start, stored
 from tests.quickbooks import connect, quickbooks, sandbox  # noqa: F401
 
@@ -26,9 +27,7 @@ def connection(quickbooks: Served) -> Connection:  # noqa: F811
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, ...]]]:
     """What the bell was rung for."""
-    heard: list[tuple[str, tuple[int, ...]]] = []
-    monkeypatch.setattr(bell, "_send", lambda task, ids: heard.append((task, ids)))
-    return heard
+    return listen(monkeypatch)
 
 
 def test_starting_rings_for_the_task_and_the_task_does_the_work(connection: Connection, rung: list) -> None:
@@ -41,8 +40,7 @@ def test_starting_rings_for_the_task_and_the_task_does_the_work(connection: Conn
 def test_a_run_that_waits_is_woken_when_its_retry_is_due(
     connection: Connection, quickbooks: Served, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:
-    run_id, heard = start(connection.id), []
-    monkeypatch.setattr(bell, "_send", lambda task, ids, after=0: heard.append((task, ids, after)))
+    run_id, heard = start(connection.id), listen(monkeypatch, delays=True)
     quickbooks.sandbox.script.set([{"action": "status", "status": 503, "path": "/query", "count": 9}])
     sync.run(run_id, clock=clock.now, jitter=lambda: 1.0)
     assert stored(run_id).state == "waiting"

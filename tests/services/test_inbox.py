@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from crm import bell, clock
+from crm import clock
 from crm.db import changed, db, transaction
 from crm.domain.errors import Invalid, NotFound, Refused
 from crm.models import AuditEntry, Connection, Delivery, InboxEvent, Notice, Sweep
@@ -22,6 +22,7 @@ from crm.services.audit import SYSTEM
 from crm.services.sync.inbox import inbox, intake, reading_again, replaying
 from sandbox.webhooks import Notice as Said
 from sandbox.webhooks import cloudevents, legacy
+from tests.bells import listen
 
 REALM = "934100001"
 
@@ -58,9 +59,7 @@ def rows(model: Any) -> list[Any]:
 
 @pytest.fixture
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, ...]]]:
-    heard: list[tuple[str, tuple[int, ...]]] = []
-    monkeypatch.setattr(bell, "_send", lambda task, ids, countdown=0: heard.append((task, ids)))
-    return heard
+    return listen(monkeypatch)
 
 
 def test_a_delivery_is_split_and_its_company_found(app: Flask, rung: list[tuple[str, tuple[int, ...]]]) -> None:

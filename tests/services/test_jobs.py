@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
-from crm import bell, clock
+from crm import clock
 from crm.celery_app import celery_app
 from crm.db import db, transaction
 from crm.domain.errors import Refused, Unavailable
@@ -31,6 +31,7 @@ from crm.models import (
 from crm.services import job_care, job_pulse, jobs
 from crm.services.audit import Actor
 from crm.tasks.schedule import SCHEDULE
+from tests.bells import listen
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OFTEN = Entry("t", timedelta(seconds=15), "Often", "Because.", "It is missed.")
@@ -41,9 +42,7 @@ KIM = Actor(name="kim@example.com", shown_as="Kim")
 
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object, ...]]]:
-    heard: list[tuple[str, tuple[object, ...]]] = []
-    monkeypatch.setattr(bell, "_send", lambda task, ids, countdown=0: heard.append((task, ids)))
-    return heard
+    return listen(monkeypatch)
 
 
 def at(seconds: float) -> Callable[[], datetime]:

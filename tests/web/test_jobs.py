@@ -14,11 +14,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from crm import bell, clock
+from crm import clock
 from crm.db import db, transaction
 from crm.models import AuditEntry, Job, JobRun, User
 from crm.services import jobs
 from crm.tasks.schedule import SCHEDULE
+from tests.bells import listen
 from tests.web.test_api import key  # noqa: F401
 
 KEY, SELDOM, QUIET = "sync-sweep", "money-aging", "inbox-prune"
@@ -27,9 +28,7 @@ Sign = Callable[..., User]
 
 @pytest.fixture(autouse=True)
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[object, ...]]]:
-    heard: list[tuple[str, tuple[object, ...]]] = []
-    monkeypatch.setattr(bell, "_send", lambda task, ids, countdown=0: heard.append((task, ids)))
-    return heard
+    return listen(monkeypatch)
 
 
 def ran(*keys: str, ago: timedelta = timedelta(0), **values: object) -> datetime:
