@@ -140,13 +140,14 @@ def app(_app: Flask) -> Iterator[Flask]:
 
 @cache
 def emptying() -> tuple[str, ...]:
-    """All tables, in one message where the database takes one. The queue that triggers fill comes last. Connections
-    are numbered from 1 again on both databases, so that `tests.images` can put back what refers to them."""
+    """All tables, in one message where the database takes one. The queue that triggers fill comes last. Rows
+    are numbered from 1 again on both databases: `tests.images` puts back what refers to them, and 404 is nobody's."""
     names = [table.name for table in reversed(db.metadata.sorted_tables) if table.name != "contact_changes"]
     deeds = tuple(f"DELETE FROM {name}" for name in (*names, "contact_changes"))  # noqa: S608
     if db.engine.dialect.name == "sqlite":
         return deeds
-    return ("; ".join((*deeds, "SELECT setval('connections_id_seq', 1, false)")),)
+    used = "FROM pg_sequences WHERE last_value IS NOT NULL"
+    return ("; ".join((*deeds, f"SELECT setval(quote_ident(sequencename)::regclass, 1, false) {used}")),)
 
 
 @pytest.fixture(autouse=True)
